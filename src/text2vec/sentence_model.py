@@ -120,17 +120,13 @@ class SentenceModel:
 
     def __repr__(self) -> str:
         """Return name, dimension and engine."""
-        return f"SentenceModel({self.name!r}, dim={self.dim}, engine={self.engine_name!r})"
+        engine = self._pipeline.engine.name
+        return f"SentenceModel({self.name!r}, dim={self.dim}, engine={engine!r})"
 
     @property
     def dim(self) -> int:
         """Length of one embedding."""
         return self._truncate_dim
-
-    @property
-    def engine_name(self) -> str:
-        """What computes the embeddings: a row of ``engines.opening.ENGINES``."""
-        return self._pipeline.engine.name
 
     @property
     def max_seq_length(self) -> int:

@@ -37,7 +37,7 @@ class Word2Vec:
     ----------
     path
         A word2vec text or binary file, or a GloVe file; see
-        ``text2vec.models.word_vectors.store.open_word_vectors``. The first time an index is made and
+        ``models.word_vectors.store.open_word_vectors``. The first time an index is made and
         kept; afterwards opening takes milliseconds, whatever the size.
     unit
         ``"word"``: words as jieba finds them, which needs the extra ``zh``. ``"char"``: single

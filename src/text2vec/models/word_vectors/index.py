@@ -1,7 +1,7 @@
 """Make, keep and open the index of a word vector file: sorted hashes of its words, and places.
 
 An index is a cache: it can be deleted at any time. The records it points to are read in
-``text2vec.models.word_vectors.records``; words are looked up in ``text2vec.models.word_vectors.store``.
+``records``; words are looked up in ``store``.
 """
 
 from __future__ import annotations
