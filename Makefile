@@ -14,9 +14,9 @@ model: .venv/demo.stamp       ## build the default model into the user's cache
 test: .venv/test.stamp        ## the fast suite, under five minutes on two cores
 	$(BIN)/python -m pytest -q
 
-slow: .venv/test.stamp        ## the fast suite and the slow one (TEXT2VEC_DATA: a data folder)
+slow: .venv/test.stamp        ## what takes longer: real models and texts (TEXT2VEC_DATA: a data folder)
 	$(BIN)/text2vec build-model
-	$(BIN)/python -m pytest -q -m "slow or not slow"
+	$(BIN)/python -m pytest -q -m slow
 
 lint: .venv/test.stamp        ## style, types, layers
 	$(BIN)/ruff check
