@@ -158,7 +158,7 @@ def test_encode_from_several_threads_at_once(model):
 @pytest.mark.parametrize(
     ("sentences", "message"),
     [
-        (None, "sentences is a NoneType; expected a str or an iterable of str"),
+        (None, "sentences is a NoneType; expected an iterable of str"),
         (5, "sentences is a int"),
         (b"bytes", "sentences is a bytes"),
         ({"a": 1}, "sentences is a dict"),
@@ -178,8 +178,10 @@ def test_encode_what_is_no_text_is_refused(model, sentences, message):
     ("options", "message"),
     [
         ({"precision": "int4"}, "unknown precision 'int4'"),
-        ({"batch_size": 0}, "batch_size is 0; expected a number above 0"),
+        ({"batch_size": 0}, "batch_size is 0; expected a whole number above 0"),
         ({"truncate_dim": -1}, "truncate_dim is -1"),
+        ({"truncate_dim": "4"}, "truncate_dim is '4'; expected a whole number"),
+        ({"batch_size": 2.5}, "batch_size is 2.5; expected a whole number"),
         ({"truncate_dim": 21}, "truncate_dim is 21; the model's embeddings have 20"),
         ({"prompt_name": "nope"}, "unknown prompt_name 'nope'; the model's prompts are: 'query'"),
     ],
@@ -235,6 +237,20 @@ def test_encode_iter_refuses_at_the_call_what_it_can(model):
         model.encode_iter([], precision="int8")
     with pytest.raises(ValueError, match="unknown prompt_name"):
         model.encode_iter([], prompt_name="nope")
+
+
+@pytest.mark.parametrize("method", ["encode_result", "encode_iter", "encode_tokens", "tokenize"])
+@pytest.mark.parametrize("sentences", ["abc", {"a": 1}])
+def test_a_single_string_is_not_taken_for_its_characters(model, method, sentences):
+    with pytest.raises(TypeError, match="expected an iterable of str"):
+        getattr(model, method)(sentences)
+
+
+def test_encode_iter_that_is_left_early_still_says_what_was_cut(model, caplog):
+    rows = model.encode_iter(["word " * 100] * 20)
+    next(rows)
+    rows.close()
+    assert "20 of 20 texts were cut at 32 tokens (text 0, 1, 2, 3, 4, ...)" in caplog.text
 
 
 def test_encode_iter_names_the_place_of_a_wrong_text(model):
@@ -293,6 +309,8 @@ def test_first_last_avg_of_one_text_is_that_of_the_original(model_folder):
         ({"dtype": "int3", "engine": "reference"}, "engine 'reference' has no dtype 'int3'"),
         ({"device": "cuda", "engine": "reference"}, "engine 'reference' has no device 'cuda'"),
         ({"num_threads": 0}, "num_threads is 0; expected 1 to 1024"),
+        ({"num_threads": "2"}, "num_threads is '2'; expected 1 to 1024"),
+        ({"max_seq_length": "9"}, "max_seq_length is '9'; expected 1 to 66"),
         ({"truncate_dim": 21}, "truncate_dim is 21; the model's embeddings have 20"),
         ({"default_prompt_name": "nope"}, "unknown default_prompt_name 'nope'"),
     ],
@@ -304,6 +322,13 @@ def test_open_impossible_option_is_refused(folder, options, message):
 
 def test_open_default_model_that_is_absent_says_how_to_get_it():
     with pytest.raises(ModelNotFoundError, match=r"run: text2vec build-model"):
+        SentenceModel()
+
+
+def test_open_default_model_is_not_a_folder_of_its_name_here(tmp_path, monkeypatch):
+    (tmp_path / "multilingual-e5-small").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelNotFoundError, match="the default model is not in"):
         SentenceModel()
 
 

@@ -21,7 +21,15 @@ from text2vec.engines.pooling import normalize_rows
 from text2vec.quantization import Precision, check_precision, quantize_embeddings
 from text2vec.text.tokenizer import TokenizedTexts, Tokenizer
 
-__all__ = ["WINDOW", "EncodeKeywords", "EncodeOptions", "EncodeResult", "Pipeline", "as_texts"]
+__all__ = [
+    "WINDOW",
+    "EncodeKeywords",
+    "EncodeOptions",
+    "EncodeResult",
+    "Pipeline",
+    "as_texts",
+    "check_iterable",
+]
 
 WINDOW = 4096
 """Texts that are tokenised and planned together: enough to group by length, bounded in memory."""
@@ -81,8 +89,9 @@ class EncodeOptions:
         check_precision(self.precision)
         for name in ("batch_size", "truncate_dim"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or int(value) < 1):
-                raise ValueError(f"{name} is {value!r}; expected a number above 0")
+            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+            if value is not None and (not whole or value < 1):
+                raise ValueError(f"{name} is {value!r}; expected a whole number above 0")
 
     def find_prompt(self, prompts: Mapping[str, str], default: str | None) -> str:
         """Return the text to put before each text; ``""`` for none.
@@ -142,10 +151,7 @@ def as_texts(sentences: Iterable[str], first: int = 0) -> list[str]:
     ...
     TypeError: text 1 is None; expected a str; use "" for a missing text
     """
-    if isinstance(sentences, (bytes, bytearray, Mapping)) or not isinstance(sentences, Iterable):
-        raise TypeError(
-            f"sentences is a {type(sentences).__name__}; expected a str or an iterable of str"
-        )
+    check_iterable(sentences)
     texts = list(sentences)
     for i, text in enumerate(texts):
         if not isinstance(text, str):
@@ -153,6 +159,22 @@ def as_texts(sentences: Iterable[str], first: int = 0) -> list[str]:
                 f'text {first + i} is {_shown(text)}; expected a str; use "" for a missing text'
             )
     return texts
+
+
+def check_iterable(sentences: object) -> None:
+    """Refuse what cannot be several texts: a single string, bytes, a mapping, a number.
+
+    Raises
+    ------
+    TypeError
+        If ``sentences`` is one of these.
+    """
+    single = (str, bytes, bytearray, Mapping)
+    if isinstance(sentences, single) or not isinstance(sentences, Iterable):
+        raise TypeError(
+            f"sentences is a {type(sentences).__name__}; expected an iterable of str "
+            "(encode() takes a single str too)"
+        )
 
 
 def _shown(value: object) -> str:

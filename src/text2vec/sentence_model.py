@@ -20,7 +20,14 @@ from text2vec.engines.opening import EngineRequest, open_engine
 from text2vec.models.layout import read_spec
 from text2vec.models.locate import DEFAULT_MODEL, ModelSource, locate_model
 from text2vec.models.saved_folder import write_model_folder
-from text2vec.pipeline import EncodeKeywords, EncodeOptions, EncodeResult, Pipeline, as_texts
+from text2vec.pipeline import (
+    EncodeKeywords,
+    EncodeOptions,
+    EncodeResult,
+    Pipeline,
+    as_texts,
+    check_iterable,
+)
 from text2vec.quantization import Precision
 from text2vec.similarity import similarity, similarity_pairwise
 from text2vec.text.tokenizer import TokenizedTexts, Tokenizer
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["SentenceModel"]
 
 _LOG = logging.getLogger(__name__)
+_SHOWN = 5  # places that a warning names
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
@@ -226,7 +234,8 @@ class SentenceModel:
             normalize_embeddings=normalize_embeddings,
             truncate_dim=truncate_dim,
         )
-        self._log_truncated(np.flatnonzero(result.truncated).tolist(), len(result.truncated))
+        cut = np.flatnonzero(result.truncated).tolist()
+        self._log_truncated(cut[:_SHOWN], len(cut), len(result.truncated))
         return result.embeddings[0] if isinstance(sentences, str) else result.embeddings
 
     def encode_result(
@@ -279,6 +288,7 @@ class SentenceModel:
                 f"precision {options.precision!r} takes each dimension's range from all texts; "
                 "stream float32 and call quantize_embeddings(..., ranges=)"
             )
+        check_iterable(sentences)
         prompt = options.find_prompt(self.prompts, self.default_prompt_name)
         return self._stream(
             sentences, prompt, dataclasses.replace(options, show_progress_bar=False)
@@ -298,7 +308,10 @@ class SentenceModel:
 
     def encode_tokens(self, sentences: Iterable[str]) -> list[FloatMatrix]:
         """Return the last layer's states of each text, shape ``(n_tokens, hidden)`` each."""
-        batch = self._pipeline.tokenize(as_texts(sentences)).batch
+        tokens = self._pipeline.tokenize(as_texts(sentences))
+        cut = np.flatnonzero(tokens.truncated).tolist()
+        self._log_truncated(cut[:_SHOWN], len(cut), len(tokens.truncated))
+        batch = tokens.batch
         return np.split(self._pipeline.engine.token_states(batch), batch.offsets[1:-1])
 
     def tokenize(self, sentences: Iterable[str]) -> TokenizedTexts:
@@ -334,16 +347,18 @@ class SentenceModel:
     def _stream(
         self, sentences: Iterable[str], prompt: str, options: EncodeOptions
     ) -> Iterator[NDArray[Any]]:
-        cut: list[int] = []
-        n_texts = 0
-        for result in self._pipeline.stream(sentences, prompt, options):
-            cut += (n_texts + np.flatnonzero(result.truncated)).tolist()
-            n_texts += len(result.truncated)
-            yield from result.embeddings
-        self._log_truncated(cut, n_texts)
+        n_texts, n_cut, first = 0, 0, list[int]()
+        try:
+            for result in self._pipeline.stream(sentences, prompt, options):
+                places = n_texts + np.flatnonzero(result.truncated)
+                n_texts, n_cut = n_texts + len(result.truncated), n_cut + len(places)
+                first += places[: _SHOWN - len(first)].tolist()
+                yield from result.embeddings
+        finally:  # also when the caller has had enough
+            self._log_truncated(first, n_cut, n_texts)
 
-    def _log_truncated(self, places: list[int], n_texts: int) -> None:
-        if places:
-            shown = ", ".join(map(str, places[:5])) + (", ..." if len(places) > 5 else "")
+    def _log_truncated(self, first: list[int], n_cut: int, n_texts: int) -> None:
+        if n_cut:
+            shown = ", ".join(map(str, first)) + (", ..." if n_cut > len(first) else "")
             message = "%d of %d texts were cut at %d tokens (text %s); encode_result() says which"
-            _LOG.warning(message, len(places), n_texts, self.max_seq_length, shown)
+            _LOG.warning(message, n_cut, n_texts, self.max_seq_length, shown)

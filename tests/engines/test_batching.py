@@ -34,6 +34,13 @@ def test_plan_without_room_is_refused(budget, max_texts):
         next(plan_batches(np.array([1]), budget, max_texts))
 
 
+@given(lengths_of_texts, st.integers(1, 80))
+def test_plan_for_an_engine_that_pads_bounds_what_it_pads_to(lengths, budget):
+    plan = list(plan_batches(lengths, budget, padded=True))
+    assert sorted(i for batch in plan for i in batch.tolist()) == list(range(len(lengths)))
+    assert all(len(b) == 1 or lengths[b].max() * len(b) <= budget for b in plan)
+
+
 @given(st.data())
 def test_gather_equals_packing_the_chosen_rows(data):
     rows = data.draw(st.lists(st.lists(st.integers(0, 99), max_size=8), min_size=1, max_size=20))

@@ -55,6 +55,31 @@ def test_open_unknown_dtype_is_refused(model_folder):
         open_torch(model_folder("bert"), dtype="int3")
 
 
+def test_open_unknown_device_is_refused(model_folder):
+    with pytest.raises(ValueError, match="device 'nowhere' cannot be used"):
+        open_torch_engine(
+            model_folder("bert"),
+            Head(("mean",)),
+            dtype="float32",
+            device="nowhere",
+            num_threads=None,
+        )
+
+
+def test_embed_takes_the_encoder_of_an_encoder_decoder(tmp_path):
+    import torch
+    import transformers
+
+    torch.manual_seed(0)
+    sizes = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
+    whole = transformers.T5Model(transformers.T5Config(vocab_size=30, **sizes)).eval()
+    whole.save_pretrained(tmp_path)
+    got = open_torch(tmp_path).embed(PackedBatch.pack([[5, 6, 7]]))
+    with torch.no_grad():
+        states = whole.encoder(torch.tensor([[5, 6, 7]])).last_hidden_state
+    np.testing.assert_allclose(got, states.mean(1).numpy(), atol=ENGINES_AGREE)
+
+
 def test_open_damaged_folder_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "no-such-model"}')
     with pytest.raises(ModelFormatError, match="transformers cannot open it"):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.tiny_models import ARCHITECTURES
 from text2vec.arrays import PackedBatch
+from text2vec.engines import reference
 from text2vec.engines.batching import gather_texts
 from text2vec.engines.pooling import Head
 from text2vec.engines.reference import ReferenceEngine, relative_position_buckets
@@ -93,6 +94,40 @@ def test_embed_alone_in_company_in_any_order_is_the_same(architecture, data, mod
     for i in range(len(lengths)):
         alone = engine.embed(gather_texts(batch, np.array([i])))
         assert np.abs(alone[0] - together[i]).max() <= bounds[i]
+
+
+@pytest.mark.parametrize("architecture", ["roberta", "xlm-roberta", "mpnet", "bert"])
+def test_padding_id_inside_a_text_has_no_position_of_its_own(architecture, model_folder):
+    folder = model_folder(architecture)
+    engine, shape = open_parts(folder)
+    batch = PackedBatch.pack([[5, 6, max(shape.position_offset - 1, 0), 8, 9], [9, 8, 7]])
+    expected = states_of_transformers(folder, batch)[-1]
+    np.testing.assert_allclose(engine.token_states(batch), expected, atol=STATES, rtol=STATES)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "mpnet"])
+@pytest.mark.parametrize("scores", [1, 200, 3000])
+def test_attention_in_any_blocks_is_the_same(architecture, scores, model_folder, monkeypatch):
+    engine, shape = open_parts(model_folder(architecture))
+    batch = some_batch(shape, (9, 9, 9, 30, 2))
+    expected = engine.token_states(batch)
+    monkeypatch.setattr(reference, "SCORES", scores)
+    np.testing.assert_allclose(engine.token_states(batch), expected, atol=STATES)
+
+
+def test_interrupt_does_not_wait_for_what_has_not_begun(model_folder, monkeypatch):
+    engine, shape = open_parts(model_folder("bert"), num_threads=2)
+    monkeypatch.setattr(reference, "TOKEN_BUDGET", 4)
+    begun = []
+
+    def fail(some, layers):
+        begun.append(some)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "_forward", fail)
+    with pytest.raises(KeyboardInterrupt):
+        engine.embed(some_batch(shape, [4] * 500))
+    assert len(begun) < 500
 
 
 def test_embed_no_texts_keeps_dim(model_folder):

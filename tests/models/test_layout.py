@@ -88,6 +88,25 @@ def test_read_unknown_architecture_leaves_it_to_torch(folder):
     assert read_spec(folder).shape is None
 
 
+def test_read_relative_positions_leave_it_to_torch(folder):
+    edit(folder / "config.json", position_embedding_type="relative_key")
+    assert read_spec(folder).shape is None
+
+
+@pytest.mark.parametrize("kind", ["distilbert", "albert", "xlm-roberta"])
+def test_read_settings_named_after_the_architecture(folder, kind):
+    (folder / "sentence_bert_config.json").rename(folder / f"sentence_{kind}_config.json")
+    assert read_spec(folder).max_seq_length == 32
+
+
+def test_read_length_of_an_architecture_that_is_not_ours(folder):
+    (folder / "sentence_bert_config.json").write_text("{}")
+    edit(folder / "config.json", model_type="albert", max_position_embeddings=50)
+    assert read_spec(folder).max_seq_length == 50
+    with pytest.raises(ValueError, match="max_seq_length is 51; expected 1 to 50"):
+        read_spec(folder).with_length(51)
+
+
 def test_read_missing_folder_is_not_found(tmp_path):
     with pytest.raises(ModelNotFoundError, match="nowhere is no folder"):
         read_spec(tmp_path / "nowhere")
@@ -107,7 +126,9 @@ def test_read_folder_without_markers_is_refused(tmp_path):
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0; expected 1 to"),
         ({"vocab_size": "remove"}, "vocab_size is None; expected a whole number"),
         ({"layer_norm_eps": -1}, "layer_norm_eps is -1; expected 0 to 1"),
-        ({"position_embedding_type": "relative_key"}, "know 'absolute' only"),
+        ({"model_type": ["bert"]}, r"model_type is \['bert'\]; expected a name"),
+        ({"model_type": "gpt9", "hidden_size": "remove"}, "states no width; expected one of"),
+        ({"hidden_act": ["gelu"]}, r"activation is \['gelu'\]; expected a name"),
     ],
 )
 def test_read_absurd_config_is_refused(folder, change, message):
@@ -137,6 +158,8 @@ def test_read_module_path_that_leaves_the_folder_is_refused(folder, path):
         ("config.json", '{"a": "\udcff"}', "is no valid JSON"),
         ("config.json", "[" * 100_000, "is no valid JSON"),
         ("1_Pooling/config.json", '{"pooling_mode": "meen"}', "unknown pooling 'meen' in"),
+        ("1_Pooling/config.json", '{"pooling_mode": 5}', "unknown pooling 5 in"),
+        ("1_Pooling/config.json", '{"pooling_mode": []}', r"unknown pooling \[\] in"),
         ("sentence_bert_config.json", '{"max_seq_length": 0}', "max_seq_length is 0"),
         (
             "config_sentence_transformers.json",
@@ -173,6 +196,7 @@ def test_read_unknown_module_is_refused(folder, kinds, message):
         ({"in_features": 31}, "in_features is 31; expected 32"),
         ({"in_features": -1}, "in_features and out_features are"),
         ({"activation_function": "os.system"}, "activation 'os.system'; expected one of"),
+        ({"activation_function": ["a"]}, r"activation \['a'\]; expected one of"),
         ({"use_residual": True}, "only plain Dense layers"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -86,6 +87,41 @@ def test_save_onto_itself_keeps_the_model(source):
     assert (SentenceModel(source).encode(TEXTS) == expected).all()
 
 
+@pytest.mark.parametrize(
+    "pooling", [("mean", "cls"), ("first_last_avg", "mean"), ("mean", "mean"), "lasttoken"]
+)
+def test_save_keeps_any_pooling(model_folder, tmp_path, pooling):
+    model = SentenceModel(model_folder("bert"), pooling=pooling)
+    model.save(tmp_path / "copy")
+    assert (SentenceModel(tmp_path / "copy").encode(TEXTS) == model.encode(TEXTS)).all()
+
+
+def test_save_onto_a_folder_with_more_than_a_model_is_refused(source, tmp_path):
+    target = tmp_path / "training"
+    SentenceModel(source).save(target)
+    (target / "checkpoint-500").mkdir()
+    (target / "checkpoint-500/optimizer.pt").write_text("mine")
+    with pytest.raises(ValueError, match=r"holds other files \(checkpoint-500\)"):
+        SentenceModel(source).save(target)
+    assert (target / "checkpoint-500/optimizer.pt").read_text() == "mine"
+
+
+def test_save_interrupted_between_the_renames_keeps_the_old(source, tmp_path, monkeypatch):
+    model = SentenceModel(source)
+    model.save(tmp_path / "copy")
+    rename = Path.rename
+
+    def interrupted(self, target):
+        if self.name == "new":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.save(tmp_path / "copy")
+    assert SentenceModel(tmp_path / "copy").dim == model.dim
+
+
 @pytest.mark.parametrize("stands_there", ["file", "folder"])
 def test_save_onto_something_else_is_refused(source, tmp_path, stands_there):
     target = tmp_path / "mine"
@@ -94,7 +130,7 @@ def test_save_onto_something_else_is_refused(source, tmp_path, stands_there):
     else:
         target.mkdir()
         (target / "diary.txt").write_text("mine")
-    with pytest.raises(ValueError, match=r"is a file|holds other files"):
+    with pytest.raises(ValueError, match=r"is a file|holds other files \(diary.txt\)"):
         SentenceModel(source).save(target)
     assert stands_there == "file" or (target / "diary.txt").read_text() == "mine"
 

@@ -43,6 +43,30 @@ def test_open_vocab_json_equals_roberta_tokenizer(tmp_path):
     assert ids(open_tokenizer_folder(tmp_path)) == oracle(list(CASES))["input_ids"]
 
 
+def test_open_vocab_txt_takes_added_tokens_and_odd_spaces(tmp_path):
+    from transformers import BertTokenizer
+
+    vocab = make_tokenizer("bert").get_vocab()
+    lines = [*sorted(vocab, key=vocab.get), "\u3000", "<x>"]
+    (tmp_path / "vocab.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    n = len(lines)
+    (tmp_path / "added_tokens.json").write_text(json.dumps({"cats": n + 1, "dogs": n}))
+    opened = open_tokenizer_folder(tmp_path)
+    assert opened.token_to_id("\u3000") == n - 2
+    oracle = BertTokenizer(vocab={t: i for i, t in enumerate(lines)})
+    oracle.add_tokens(["dogs", "cats"])
+    texts = ["the cats and the dogs", "word"]
+    assert ids(opened, texts) == oracle(texts)["input_ids"]
+
+
+def test_open_vocab_txt_of_another_class_is_refused(tmp_path):
+    (tmp_path / "vocab.txt").write_text("[UNK]\n[CLS]\n[SEP]\n")
+    settings = {"tokenizer_class": "BertJapaneseTokenizer"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    with pytest.raises(ModelFormatError, match="'BertJapaneseTokenizer' cannot be built from"):
+        open_tokenizer_folder(tmp_path)
+
+
 def test_open_tokenizer_json_wins(model_folder, tmp_path):
     make_tokenizer("xlm-roberta").save(str(tmp_path / "tokenizer.json"))
     (tmp_path / "vocab.txt").write_text("[UNK]\n")

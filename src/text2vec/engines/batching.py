@@ -12,11 +12,11 @@ import numpy as np
 
 from text2vec.arrays import IntVector, PackedBatch
 
-__all__ = ["gather_texts", "length_runs", "plan_batches"]
+__all__ = ["gather_texts", "length_runs", "plan_batches", "token_places"]
 
 
 def plan_batches(
-    lengths: IntVector, token_budget: int, max_texts: int | None = None
+    lengths: IntVector, token_budget: int, max_texts: int | None = None, *, padded: bool = False
 ) -> Iterator[IntVector]:
     """Yield the texts of each batch, longest texts first.
 
@@ -28,6 +28,8 @@ def plan_batches(
         Most tokens in a batch; a longer text is a batch of its own.
     max_texts
         Most texts in a batch; None for no such limit.
+    padded
+        Whether the engine fills every text up to the longest, which is then what a text costs.
 
     Yields
     ------
@@ -54,7 +56,10 @@ def plan_batches(
     start = 0
     while start < len(order):
         before = int(ends[start - 1]) if start else 0
-        stop = int(np.searchsorted(ends, before + token_budget, side="right"))
+        if padded:
+            stop = start + token_budget // max(1, int(lengths[order[start]]))
+        else:
+            stop = int(np.searchsorted(ends, before + token_budget, side="right"))
         stop = max(stop, start + 1)
         if max_texts is not None:
             stop = min(stop, start + max_texts)
@@ -83,12 +88,37 @@ def gather_texts(batch: PackedBatch, texts: IntVector) -> PackedBatch:
     >>> some.ids.tolist(), some.offsets.tolist()
     ([4, 5, 6, 3], [0, 3, 4])
     """
-    lengths = batch.lengths[texts]
     offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    # Token t of the result stands as far from its text's start as in the source.
-    shift = np.repeat(batch.offsets[texts] - offsets[:-1], lengths)
-    return PackedBatch(batch.ids[np.arange(offsets[-1]) + shift], offsets)
+    np.cumsum(batch.lengths[texts], out=offsets[1:])
+    return PackedBatch(batch.ids[token_places(batch, texts)], offsets)
+
+
+def token_places(batch: PackedBatch, texts: IntVector) -> IntVector:
+    """Return where in a batch the tokens of the named texts stand, text by text.
+
+    Parameters
+    ----------
+    batch
+        The batch.
+    texts
+        Positions of texts in it.
+
+    Returns
+    -------
+    IntVector
+        Positions in ``batch.ids``; none for no texts.
+
+    Examples
+    --------
+    >>> token_places(PackedBatch.pack([[1, 2], [3], [4, 5, 6]]), np.array([2, 1])).tolist()
+    [3, 4, 5, 2]
+    """
+    lengths = batch.lengths[texts]
+    ends = np.cumsum(lengths)
+    # Token t of the result stands as far from its text's start as in the batch.
+    shift = np.repeat(batch.offsets[texts] - (ends - lengths), lengths)
+    places: IntVector = np.arange(len(shift)) + shift
+    return places
 
 
 def length_runs(lengths: IntVector) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from text2vec.engines.base import Engine
-from text2vec.engines.pooling import DenseLayer, Head
+from text2vec.engines.pooling import ACTIVATIONS, DenseLayer, Head
 from text2vec.engines.reference import ReferenceEngine
 from text2vec.engines.threads import resolve_threads
 from text2vec.errors import MissingExtraError
@@ -109,7 +109,8 @@ def open_engine(spec: ModelSpec, request: EngineRequest) -> Engine:
         )
     name = request.engine
     if name == "auto":
-        name = "reference" if spec.shape is not None and request.on_cpu else "torch"
+        known = spec.shape is not None and spec.shape.activation in ACTIVATIONS
+        name = "reference" if known and request.on_cpu else "torch"
         if name == "torch" and importlib.util.find_spec("torch") is None:
             raise MissingExtraError(f"{_why_torch(spec, request)}; pip install 'text2vec[torch]'")
     dense = tuple(DenseLayer(*load_dense(layer), layer.activation) for layer in spec.dense)
@@ -119,6 +120,8 @@ def open_engine(spec: ModelSpec, request: EngineRequest) -> Engine:
 def _why_torch(spec: ModelSpec, request: EngineRequest) -> str:
     if not request.on_cpu:
         return f"device {request.device!r} needs PyTorch"
+    if spec.shape is not None:
+        return f"activation {spec.shape.activation!r} needs PyTorch"
     return f"model_type {spec.config.get('model_type')!r} needs PyTorch"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from text2vec.arrays import FloatMatrix, IntVector, PackedBatch
-from text2vec.engines.batching import gather_texts, plan_batches
+from text2vec.engines.batching import gather_texts, plan_batches, token_places
 from text2vec.engines.pooling import Head
 from text2vec.errors import ModelFormatError, require
 
@@ -45,22 +45,19 @@ class TorchEngine:
 
     def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:
         """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``."""
-        rows: FloatMatrix | None = None
-        for texts in plan_batches(batch.lengths, TOKEN_BUDGET, max_texts):
+        width = self._model.config.hidden_size * len(self._head.pooling)
+        rows = np.empty((batch.n_texts, width), np.float32)
+        for texts in plan_batches(batch.lengths, TOKEN_BUDGET, max_texts, padded=True):
             some = gather_texts(batch, texts)
-            pooled = self._head.pool(self._run(some), some.offsets, skip)
-            if rows is None:
-                rows = np.empty((batch.n_texts, pooled.shape[1]), np.float32)
-            rows[texts] = pooled
-        if rows is None:
-            rows = np.zeros(
-                (0, self._model.config.hidden_size * len(self._head.pooling)), np.float32
-            )
+            rows[texts] = self._head.pool(self._run(some), some.offsets, skip)
         return self._head.project(rows)
 
     def token_states(self, batch: PackedBatch) -> FloatMatrix:
         """Return the last layer's states, shape ``(n_tokens, hidden)``."""
-        return self._run(batch)[-1]
+        states = np.empty((len(batch.ids), self._model.config.hidden_size), np.float32)
+        for texts in plan_batches(batch.lengths, TOKEN_BUDGET, padded=True):
+            states[token_places(batch, texts)] = self._run(gather_texts(batch, texts))[-1]
+        return states
 
     def _run(self, batch: PackedBatch) -> list[FloatMatrix]:
         torch = self._torch
@@ -111,9 +108,9 @@ def open_torch_engine(
     MissingExtraError
         If torch or transformers is not installed.
     ValueError
-        If the dtype is unknown.
+        If the dtype or device is unknown.
     ModelFormatError
-        If transformers cannot open the folder.
+        If transformers cannot open the folder, or it has no encoder for texts.
     """
     torch = require("torch", "torch")
     transformers = require("transformers", "torch")
@@ -127,10 +124,17 @@ def open_torch_engine(
             device = "mps"
     if num_threads is not None:
         torch.set_num_threads(num_threads)
+    places = {"trust_remote_code": False, "local_files_only": True}
     try:
-        model = transformers.AutoModel.from_pretrained(
-            str(body), dtype=getattr(torch, dtype), trust_remote_code=False, local_files_only=True
-        )
+        config = transformers.AutoConfig.from_pretrained(str(body), **places)
+        # Of an encoder-decoder (T5) only the encoder can embed.
+        both = getattr(config, "is_encoder_decoder", False)
+        kind = transformers.AutoModelForTextEncoding if both else transformers.AutoModel
+        model = kind.from_pretrained(str(body), dtype=getattr(torch, dtype), **places)
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         raise ModelFormatError(f"{body}: transformers cannot open it: {exc}") from exc
-    return TorchEngine(model.to(device).eval(), head)
+    try:
+        model = model.to(device)
+    except (RuntimeError, AssertionError) as exc:  # torch's ways of refusing a device
+        raise ValueError(f"device {device!r} cannot be used: {exc}") from exc
+    return TorchEngine(model.eval(), head)

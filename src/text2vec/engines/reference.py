@@ -6,7 +6,7 @@ rounding of a matrix product. Batches run side by side in threads, each on one t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 
 from text2vec.arrays import FloatMatrix, IntVector, PackedBatch
 from text2vec.engines.base import check_batch
-from text2vec.engines.batching import gather_texts, length_runs, plan_batches
+from text2vec.engines.batching import (
+    gather_texts,
+    length_runs,
+    plan_batches,
+    token_places,
+)
 from text2vec.engines.pooling import ACTIVATIONS, Head
 from text2vec.engines.threads import single_threaded_blas
 from text2vec.models.architectures import TransformerShape
@@ -23,6 +28,8 @@ __all__ = ["ReferenceEngine", "relative_position_buckets"]
 
 TOKEN_BUDGET = 1024
 """Tokens that one thread computes together: enough for BLAS, little enough for the cache."""
+SCORES = 1 << 22
+"""Attention scores in memory at once: a text of 8,192 tokens needs them head by head."""
 GELU_ELEMENTS = 1 << 15
 """Activations are computed in pieces that stay in a core's level-2 cache with their temporaries."""
 
@@ -86,14 +93,26 @@ class ReferenceEngine:
                 for texts in plan:
                     embed_some(texts)
             else:
-                with ThreadPoolExecutor(self.num_threads) as pool:
-                    for done in [pool.submit(embed_some, texts) for texts in plan]:
-                        done.result()
+                self._side_by_side(embed_some, plan)
         return self._head.project(pooled)
 
     def token_states(self, batch: PackedBatch) -> FloatMatrix:
         """Return the last layer's states, shape ``(n_tokens, hidden)``."""
-        return self.run(batch)[0]
+        check_batch(batch, self._shape.vocab_size, self._shape.max_tokens)
+        states = np.empty((len(batch.ids), self._shape.hidden), np.float32)
+        with single_threaded_blas():
+            for texts in plan_batches(batch.lengths, TOKEN_BUDGET):
+                some = self._forward(gather_texts(batch, texts), (-1,))[0]
+                states[token_places(batch, texts)] = some
+        return states
+
+    def _side_by_side(self, work: Callable[[IntVector], None], plan: Iterable[IntVector]) -> None:
+        pool = ThreadPoolExecutor(self.num_threads)
+        try:
+            for done in [pool.submit(work, texts) for texts in plan]:
+                done.result()
+        finally:  # an interrupt or an error does not wait for what has not begun
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def run(self, batch: PackedBatch, layers: Sequence[int] = (-1,)) -> list[FloatMatrix]:
         """Return the states after each of the named layers.
@@ -130,14 +149,23 @@ class ReferenceEngine:
         return [kept[i] for i in wanted]
 
     def _embed_tokens(self, batch: PackedBatch) -> FloatMatrix:
-        shape, weights = self._shape, self._weights
-        positions = np.arange(len(batch.ids)) - np.repeat(batch.offsets[:-1], batch.lengths)
+        weights = self._weights
         states = weights["word"][batch.ids]  # (n_tokens, hidden)
-        states += weights["position"][positions + shape.position_offset]
+        states += weights["position"][self._positions(batch)]
         for table in ("token_type", "task_type"):
             if table in weights:
                 states += weights[table][0]
         return self._norm("embedding_norm", states)
+
+    def _positions(self, batch: PackedBatch) -> IntVector:
+        offset = self._shape.position_offset
+        counted = np.ones(len(batch.ids), np.int64)
+        if offset:  # RoBERTa and its kin leave out the padding id, wherever a text has it
+            counted[batch.ids == offset - 1] = 0
+        ends = np.cumsum(counted)
+        before = np.concatenate([[0], ends])[batch.offsets[:-1]]
+        places = ends - np.repeat(before, batch.lengths) - 1 + offset
+        return np.where(counted == 1, places, offset - 1)
 
     def _layer(
         self, i: int, states: FloatMatrix, offsets: IntVector, bias: FloatMatrix | None
@@ -183,21 +211,19 @@ class ReferenceEngine:
         q *= np.float32(head_dim**-0.5)
         mixed = np.zeros_like(q)
         lengths = np.diff(offsets)
-        for first, end in length_runs(lengths):
+        for first, end, some in _score_blocks(lengths, heads):
             length = int(lengths[first])
-            if not length:
-                continue
             rows = slice(int(offsets[first]), int(offsets[end]))
             split = (end - first, length, heads, head_dim)
-            # (n_texts, heads, length, head_dim), views
-            q4, k4, v4 = (x[rows].reshape(split).swapaxes(1, 2) for x in (q, k, v))
-            scores = q4 @ k4.swapaxes(2, 3)  # (n_texts, heads, length, length)
+            # (n_texts, some heads, length, head_dim), views
+            q4, k4, v4 = (x[rows].reshape(split).swapaxes(1, 2)[:, some] for x in (q, k, v))
+            scores = q4 @ k4.swapaxes(2, 3)  # (n_texts, some heads, length, length)
             if bias is not None:
-                scores += bias[:, :length, :length]
+                scores += bias[some, :length, :length]
             scores -= scores.max(axis=-1, keepdims=True)
             np.exp(scores, out=scores)
             scores /= scores.sum(axis=-1, keepdims=True)
-            mixed[rows].reshape(split)[...] = (scores @ v4).swapaxes(1, 2)
+            mixed[rows].reshape(split)[:, :, some] = (scores @ v4).swapaxes(1, 2)
         return mixed
 
     def _position_bias(self, longest: int) -> FloatMatrix | None:
@@ -206,6 +232,19 @@ class ReferenceEngine:
             return None
         buckets = relative_position_buckets(longest, len(table))
         return np.ascontiguousarray(table[buckets].transpose(2, 0, 1))  # (heads, longest, longest)
+
+
+def _score_blocks(lengths: IntVector, heads: int) -> Iterator[tuple[int, int, slice]]:
+    """Yield first text, end, and heads of each block of equal texts whose scores fit."""
+    for first, end in length_runs(lengths):
+        length = int(lengths[first])
+        if not length:
+            continue
+        n_heads = min(heads, max(1, SCORES // length**2))
+        n_texts = max(1, SCORES // (heads * length**2))
+        for text in range(first, end, n_texts):
+            for head in range(0, heads, n_heads):
+                yield text, min(text + n_texts, end), slice(head, head + n_heads)
 
 
 def relative_position_buckets(length: int, n_buckets: int, max_distance: int = 128) -> IntVector:

@@ -89,7 +89,11 @@ def resolve_threads(num_threads: int | None) -> int:
     """
     if num_threads is None:
         return available_cpus()
-    if isinstance(num_threads, bool) or not 1 <= num_threads <= 1024:
+    if (
+        not isinstance(num_threads, int)
+        or isinstance(num_threads, bool)
+        or not 1 <= num_threads <= 1024
+    ):
         raise ValueError(f"num_threads is {num_threads!r}; expected 1 to 1024, or None for all")
     return num_threads
 

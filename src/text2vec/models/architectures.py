@@ -224,7 +224,7 @@ def read_shape(config: Mapping[str, Any], where: str) -> TransformerShape:
     ------
     ModelFormatError
         If a size is missing, no whole number, out of range, or ``hidden`` is no multiple of
-        ``heads``, or the position embeddings are not absolute.
+        ``heads``.
 
     Notes
     -----
@@ -251,10 +251,13 @@ def read_shape(config: Mapping[str, Any], where: str) -> TransformerShape:
     if kind == "ernie" and not config.get("use_task_id", False):
         values["task_types"] = 0
     if row.position_offset_from_padding:
-        padding = config.get("pad_token_id", _ROBERTA_PADDING_ID)
+        # MPNet's code has 1 written into it, whatever its configuration says.
+        padding = _ROBERTA_PADDING_ID
+        if kind != "mpnet":
+            padding = config.get("pad_token_id", _ROBERTA_PADDING_ID)
         values["position_offset"] = _checked_size(padding, "max_positions", f"{where}: pad id") + 1
     shape = TransformerShape(architecture=kind, **values)
-    _check_consistent(shape, config, where)
+    _check_consistent(shape, where)
     return shape
 
 
@@ -267,7 +270,7 @@ def _checked_size(value: Any, name: str, where: str) -> int:
     return value
 
 
-def _check_consistent(shape: TransformerShape, config: Mapping[str, Any], where: str) -> None:
+def _check_consistent(shape: TransformerShape, where: str) -> None:
     if shape.hidden % shape.heads:
         raise ModelFormatError(
             f"{where}: hidden size {shape.hidden} is no multiple of {shape.heads} heads"
@@ -277,12 +280,8 @@ def _check_consistent(shape: TransformerShape, config: Mapping[str, Any], where:
             f"{where}: {shape.max_positions} positions leave no room after "
             f"offset {shape.position_offset}"
         )
-    positions = config.get("position_embedding_type", "absolute")
-    if positions != "absolute":
-        raise ModelFormatError(
-            f"{where}: position_embedding_type is {positions!r}; our engines know 'absolute' only;"
-            " use engine='torch'"
-        )
+    if not isinstance(shape.activation, str):
+        raise ModelFormatError(f"{where}: activation is {shape.activation!r}; expected a name")
     if not isinstance(shape.layer_norm_eps, (int, float)) or not 0 <= shape.layer_norm_eps < 1:
         raise ModelFormatError(
             f"{where}: layer_norm_eps is {shape.layer_norm_eps!r}; expected 0 to 1"

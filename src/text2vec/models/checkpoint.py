@@ -106,7 +106,8 @@ def load_weights(body: Path, shape: TransformerShape) -> Weights:
         if key is None:
             raise ModelFormatError(f"{where}: tensor {prefix}{keys[name]} is missing")
         weights[name] = _as_float32(tensors, key, expected, where)
-    known = {prefix + key for key in keys.values()} | {prefix + key for key in _BUFFERS}
+    # All tables of the row are known, also one that config.json leaves out (ERNIE's tasks).
+    known = {prefix + key for key in (*keys.values(), *row.tables.values(), *_BUFFERS)}
     _refuse_unknown(tensors, known, prefix, where)
     return weights
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from text2vec.errors import ModelFormatError, ModelNotFoundError
 from text2vec.models.architectures import ARCHITECTURES, TransformerShape, read_shape
-from text2vec.models.spec import PLAIN_MAX_TOKENS, POOLING_MODES, DenseSpec, ModelSpec
+from text2vec.models.spec import HIDDEN_KEYS, PLAIN_MAX_TOKENS, POOLING_MODES, DenseSpec, ModelSpec
 
 __all__ = ["LAYOUTS", "Layout", "read_spec"]
 
@@ -34,6 +34,8 @@ _ACTIVATIONS: Mapping[str, str] = MappingProxyType({
     "torch.nn.modules.activation.Sigmoid": "sigmoid",
     "torch.nn.modules.linear.Identity": "identity",
 })
+# Old sentence-transformers named the file after the architecture.
+_SETTINGS_OF = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 _MAX_JSON_BYTES = 32 << 20
 
 
@@ -117,15 +119,22 @@ def _read_transformer(folder: Path) -> tuple[dict[str, Any], TransformerShape | 
     path = folder / "config.json"
     config = _read_object(path)
     kind = config.get("model_type")
-    if kind not in ARCHITECTURES:
-        return config, None
-    return config, read_shape(config, str(path))
+    if not isinstance(kind, str):
+        raise ModelFormatError(f"{path}: model_type is {kind!r}; expected a name")
+    # A variant that our engines lack is PyTorch's, like an architecture that they lack.
+    ours = config.get("position_embedding_type", "absolute") == "absolute"
+    if kind in ARCHITECTURES and ours:
+        return config, read_shape(config, str(path))
+    if not any(isinstance(config.get(key), int) and config[key] > 0 for key in HIDDEN_KEYS):
+        raise ModelFormatError(f"{path} states no width; expected one of {', '.join(HIDDEN_KEYS)}")
+    return config, None
 
 
-def _tokenizer_limit(body: Path, shape: TransformerShape | None) -> int:
+def _tokenizer_limit(body: Path, config: Mapping[str, Any], shape: TransformerShape | None) -> int:
     path = body / "tokenizer_config.json"
     limit = _read_object(path).get("model_max_length") if path.is_file() else None
-    allowed = shape.max_tokens if shape is not None else None
+    stated = config.get("max_position_embeddings")
+    allowed = shape.max_tokens if shape is not None else stated
     found = [n for n in (limit, allowed) if isinstance(n, (int, float)) and 0 < n < 1 << 20]
     return int(min(found)) if found else PLAIN_MAX_TOKENS
 
@@ -157,13 +166,13 @@ def _read_sentence_transformers(folder: Path) -> ModelSpec:
         )
     config, shape = _read_transformer(body)
     settings: dict[str, Any] = {}
-    for name in ("sentence_bert_config.json", "sentence_roberta_config.json"):
-        if (body / name).is_file():
-            settings = _read_object(body / name)
+    for kind in _SETTINGS_OF:
+        if (body / f"sentence_{kind}_config.json").is_file():
+            settings = _read_object(body / f"sentence_{kind}_config.json")
             break
     limit = settings.get("max_seq_length")
     if limit is None:
-        limit = _tokenizer_limit(body, shape)
+        limit = _tokenizer_limit(body, config, shape)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise ModelFormatError(f"{body}: max_seq_length is {limit!r}; expected a number above 0")
     if shape is not None:
@@ -224,20 +233,21 @@ def _read_pooling(path: Path) -> tuple[tuple[str, ...], bool]:
     modes = config.get("pooling_mode")
     if modes is None:
         modes = [mode for flag, mode in _POOLING_FLAGS.items() if config.get(flag)] or ["mean"]
-    modes = tuple([modes] if isinstance(modes, str) else modes)
-    for mode in modes:
-        if mode not in POOLING_MODES:
-            raise ModelFormatError(
-                f"unknown pooling {mode!r} in {path}; expected one of {', '.join(POOLING_MODES)}"
-            )
-    return modes, bool(config.get("include_prompt", True))
+    modes = [modes] if isinstance(modes, str) else modes
+    known = isinstance(modes, list) and modes and all(mode in POOLING_MODES for mode in modes)
+    if not known:
+        shown = modes[0] if isinstance(modes, list) and len(modes) == 1 else modes
+        raise ModelFormatError(
+            f"unknown pooling {shown!r} in {path}; expected one of {', '.join(POOLING_MODES)}"
+        )
+    return tuple(modes), bool(config.get("include_prompt", True))
 
 
 def _read_dense(folder: Path) -> DenseSpec:
     path = folder / "config.json"
     config = _read_object(path)
     name = config.get("activation_function", "torch.nn.modules.activation.Tanh")
-    if name not in _ACTIVATIONS:
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
         raise ModelFormatError(
             f"{path}: activation {name!r}; expected one of {', '.join(_ACTIVATIONS)}"
         )
@@ -263,7 +273,7 @@ def _read_prompts(folder: Path) -> dict[str, Any]:
     default = config.get("default_prompt_name")
     if not isinstance(prompts, dict) or not all(isinstance(p, str) for p in prompts.values()):
         raise ModelFormatError(f"{path}: prompts is {prompts!r}; expected name: text")
-    if default is not None and default not in prompts:
+    if default is not None and (not isinstance(default, str) or default not in prompts):
         raise ModelFormatError(f"{path}: default_prompt_name {default!r} is not among its prompts")
     return {
         "prompts": MappingProxyType(dict(prompts)),

@@ -65,9 +65,9 @@ def locate_model(source: ModelSource) -> Path:
     Parameters
     ----------
     source
-        A name that is an existing folder means this folder. Else ``DEFAULT_MODEL`` means
-        ``default_model_folder()``, and another name that does not look like a path is looked up
-        on the hub. For a folder, only the name counts.
+        ``DEFAULT_MODEL`` means ``default_model_folder()`` (write ``./`` before it for a folder of
+        that name). A name that is an existing folder means this folder, and another name that
+        does not look like a path is looked up on the hub. For a folder, only the name counts.
 
     Returns
     -------
@@ -94,10 +94,22 @@ def locate_model(source: ModelSource) -> Path:
         raise ValueError(f"the model's name is {name!r}; expected a folder or owner/name")
     if revision is not None and not re.fullmatch(r"(?!.*\.\.)\w[^\x00-\x20\x7f\\:*?\[]*", revision):
         raise ValueError(f"revision is {revision!r}; expected a branch, tag or commit")
+    if name == DEFAULT_MODEL:  # before a folder that happens to have this name
+        return _built_default()
     folder = _local_folder(name)
     if folder is not None:
         return folder
     return fetch_snapshot(source)
+
+
+def _built_default() -> Path:
+    folder = default_model_folder()
+    if folder.is_dir():
+        return folder
+    raise ModelNotFoundError(
+        f"the default model is not in {folder}; run: text2vec build-model "
+        "(needs: pip install 'text2vec[model]')"
+    )
 
 
 def _local_folder(name: str) -> Path | None:
@@ -110,14 +122,6 @@ def _local_folder(name: str) -> Path | None:
         raise ModelNotFoundError(f"{name!r} cannot be looked up: {exc}") from exc
     if is_file:
         raise ModelNotFoundError(f"{name!r} is a file; expected a model's folder or owner/name")
-    if name == DEFAULT_MODEL:
-        folder = default_model_folder()
-        if folder.is_dir():
-            return folder
-        raise ModelNotFoundError(
-            f"the default model is not in {folder}; run: text2vec build-model "
-            "(needs: pip install 'text2vec[model]')"
-        )
     if name[0] in ".~/" or "\\" in name or PureWindowsPath(name).drive or name.count("/") > 1:
         raise ModelNotFoundError(f"no folder {name!r}; expected a model's folder or owner/name")
     return None

@@ -17,7 +17,7 @@ import numpy as np
 
 from text2vec.models.architectures import ARCHITECTURES
 from text2vec.models.checkpoint import Weights, load_dense, load_weights
-from text2vec.models.spec import ModelSpec
+from text2vec.models.spec import POOLING_MODES, ModelSpec
 
 __all__ = ["write_model_folder"]
 
@@ -44,6 +44,17 @@ _TOKENIZER_FILES = (
     "merges.txt",
     "sentencepiece.bpe.model",
 )
+_MODEL_FILES = {
+    *_TOKENIZER_FILES,
+    "config.json",
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "checksums.json",
+    "README.md",
+}
 _CARD = """---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -75,19 +86,20 @@ def write_model_folder(spec: ModelSpec, tokenizer_json: Callable[[], str], targe
     tokenizer_json
         Gives the content of ``tokenizer.json``; asked only where the model has no such file.
     target
-        The folder; an existing model folder there is replaced once the new one is complete.
+        The folder; one that holds a model and nothing else is replaced once the new one is
+        complete.
 
     Raises
     ------
     ValueError
-        If ``target`` is a file, or a folder that holds something else than a model.
+        If ``target`` is a file, or a folder that holds something that no model folder does.
 
     Notes
     -----
     Source: ``modules.json`` and the module folders of sentence-transformers 2 to 6. The pooling
     ``first_last_avg`` is written too, but only text2vec knows it.
     """
-    with _new_folder(target) as folder:
+    with _new_folder(target.absolute()) as folder:
         _copy_tokenizer(spec, tokenizer_json, folder)
         _write_weights(spec, folder)
         for name, content in _configs(spec).items():
@@ -115,7 +127,7 @@ def _new_folder(target: Path) -> Iterator[Path]:
             target.rename(work / "old")
         try:
             folder.rename(target)
-        except OSError:
+        except BaseException:  # an interrupt between the two renames must not lose the old one
             if (work / "old").exists():
                 (work / "old").rename(target)
             raise
@@ -128,11 +140,19 @@ def _check_target(target: Path) -> None:
         return
     if not target.is_dir():
         raise ValueError(f"{target} is a file; expected a folder to write the model to")
-    is_model = (target / "modules.json").is_file() or (target / "config.json").is_file()
-    if not is_model and next(target.iterdir(), None) is not None:
+    strangers = sorted(p.name for p in target.iterdir() if not _belongs_to_a_model(p))
+    if strangers:
         raise ValueError(
-            f"{target} holds other files; expected a new or empty folder, or a model to replace"
+            f"{target} holds other files ({', '.join(strangers[:3])}); expected a new or empty "
+            "folder, or one with a model and nothing else, which is replaced"
         )
+
+
+def _belongs_to_a_model(path: Path) -> bool:
+    if path.is_dir():
+        inside = ("config.json", "model.safetensors", "pytorch_model.bin")
+        return path.name[:1].isdigit() and all(p.name in inside for p in path.iterdir())
+    return path.name in _MODEL_FILES or path.match("model*.safetensors")
 
 
 def _copy_tokenizer(spec: ModelSpec, tokenizer_json: Callable[[], str], folder: Path) -> None:
@@ -206,8 +226,11 @@ def _configs(spec: ModelSpec) -> dict[str, Any]:
 
 def _pooling_config(spec: ModelSpec) -> dict[str, Any]:
     config: dict[str, Any] = {"word_embedding_dimension": spec.hidden}
-    if spec.pooling == ("first_last_avg",):
-        return config | {"pooling_mode": "first_last_avg"}
+    in_order = [mode for mode in POOLING_MODES if mode in spec.pooling]
+    if list(spec.pooling) != in_order or not set(spec.pooling) <= set(_FLAGS.values()):
+        # Flags have an order of their own and no word for our own mode.
+        modes = {"pooling_mode": list(spec.pooling), "include_prompt": spec.include_prompt}
+        return {"embedding_dimension": spec.hidden, **modes}
     # The flags are what every version of sentence-transformers reads, from 2 to 6.
     config |= {flag: mode in spec.pooling for flag, mode in _FLAGS.items()}
     return config | {"include_prompt": spec.include_prompt}

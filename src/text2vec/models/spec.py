@@ -14,8 +14,10 @@ from typing import Any
 
 from text2vec.models.architectures import TransformerShape
 
-__all__ = ["PLAIN_MAX_TOKENS", "POOLING_MODES", "DenseSpec", "ModelSpec"]
+__all__ = ["HIDDEN_KEYS", "PLAIN_MAX_TOKENS", "POOLING_MODES", "DenseSpec", "ModelSpec"]
 
+HIDDEN_KEYS = ("hidden_size", "d_model", "n_embd", "emb_dim", "dim")
+"""Where ``config.json`` says how wide a token's state is, architecture by architecture."""
 PLAIN_MAX_TOKENS = 256
 """The limit where a folder records none: the default of text2vec 1.x, and of its models."""
 
@@ -107,7 +109,7 @@ class ModelSpec:
         """Width of a token state."""
         if self.shape is not None:
             return self.shape.hidden
-        return int(self.config.get("hidden_size") or self.config.get("d_model") or 0)
+        return next(int(self.config[key]) for key in HIDDEN_KEYS if self.config.get(key))
 
     @property
     def dim(self) -> int:
@@ -129,8 +131,10 @@ class ModelSpec:
         """
         if max_seq_length is None:
             return self
-        longest = self.shape.max_tokens if self.shape is not None else max_seq_length
-        if isinstance(max_seq_length, bool) or not 1 <= max_seq_length <= longest:
+        stated = self.config.get("max_position_embeddings") or 1 << 30
+        longest = self.shape.max_tokens if self.shape is not None else int(stated)
+        whole = isinstance(max_seq_length, int) and not isinstance(max_seq_length, bool)
+        if not whole or not 1 <= max_seq_length <= longest:
             raise ValueError(f"max_seq_length is {max_seq_length!r}; expected 1 to {longest}")
         return dataclasses.replace(self, max_seq_length=max_seq_length)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from text2vec.arrays import BoolVector, PackedBatch
+from text2vec.errors import ModelFormatError
 
 if TYPE_CHECKING:
     import tokenizers
@@ -109,6 +110,8 @@ class Tokenizer:
         ------
         ValueError
             If a text holds a lone surrogate, which no encoding of Unicode can carry.
+        ModelFormatError
+            If the tokenizer itself is broken, for example lacks its unknown token.
         """
         shortened = {i: self._beginning(text) for i, text in enumerate(texts) if _is_long(text)}
         if shortened:
@@ -117,6 +120,8 @@ class Tokenizer:
             encodings = self._backend.encode_batch_fast(list(texts))
         except (TypeError, UnicodeEncodeError) as exc:
             raise ValueError(_describe_surrogate(texts, first)) from exc
+        except Exception as exc:  # the library's own, for a vocabulary without its unknown token
+            raise ModelFormatError(f"the tokenizer fails on these texts: {exc}") from exc
         rows = [encoding.ids for encoding in encodings]
         truncated = np.array([len(row) > self.max_tokens for row in rows], bool)
         for i in np.flatnonzero(truncated):

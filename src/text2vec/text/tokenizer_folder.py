@@ -29,6 +29,16 @@ _ROBERTA_TOKENS = {
 }
 
 
+_CLASSES = {
+    "BertTokenizer",
+    "DistilBertTokenizer",
+    "MPNetTokenizer",
+    "ErnieTokenizer",
+    "RobertaTokenizer",
+    "PreTrainedTokenizer",
+}
+
+
 def open_tokenizer_folder(folder: Path, *, do_lower_case: bool = False) -> tokenizers.Tokenizer:
     """Return the tokenizer of a model folder.
 
@@ -81,7 +91,9 @@ def _from_wordpiece(folder: Path) -> tokenizers.Tokenizer:
 
     settings = _settings(folder)
     special = _special_tokens(folder, settings, _BERT_TOKENS)
-    vocab = models.WordPiece.read_file(str(folder / "vocab.txt"))
+    # Not read_file of the library, which would trim a token that is a space of some kind.
+    lines = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")
+    vocab = {line.rstrip("\r"): i for i, line in enumerate(lines) if line}
     backend = Tokenizer(models.WordPiece(vocab, unk_token=special["unk_token"]))
     backend.normalizer = normalizers.BertNormalizer(
         clean_text=True,
@@ -90,7 +102,7 @@ def _from_wordpiece(folder: Path) -> tokenizers.Tokenizer:
         lowercase=settings.get("do_lower_case", True),
     )
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    return _with_special_tokens(backend, special, folder / "vocab.txt")
+    return _with_special_tokens(backend, special, settings, folder / "vocab.txt")
 
 
 def _from_bpe(folder: Path) -> tokenizers.Tokenizer:
@@ -103,7 +115,7 @@ def _from_bpe(folder: Path) -> tokenizers.Tokenizer:
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(
         add_prefix_space=settings.get("add_prefix_space", False)
     )
-    return _with_special_tokens(backend, special, folder / "vocab.json")
+    return _with_special_tokens(backend, special, settings, folder / "vocab.json")
 
 
 _BUILDERS: tuple[tuple[tuple[str, ...], Callable[[Path], tokenizers.Tokenizer]], ...] = (
@@ -120,6 +132,12 @@ def _settings(folder: Path) -> dict[str, Any]:
     value = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(value, dict):
         raise ModelFormatError(f"{path} holds no JSON object")
+    kind = value.get("tokenizer_class")
+    if kind is not None and str(kind).removesuffix("Fast") not in _CLASSES:
+        raise ModelFormatError(
+            f"{path}: tokenizer_class {kind!r} cannot be built from a vocabulary alone; open the "
+            "folder once with transformers.AutoTokenizer and save_pretrained it as tokenizer.json"
+        )
     return value
 
 
@@ -138,7 +156,10 @@ def _special_tokens(
 
 
 def _with_special_tokens(
-    backend: tokenizers.Tokenizer, special: dict[str, str], where: Path
+    backend: tokenizers.Tokenizer,
+    special: dict[str, str],
+    settings: dict[str, Any],
+    where: Path,
 ) -> tokenizers.Tokenizer:
     from tokenizers import AddedToken, processors
 
@@ -150,6 +171,12 @@ def _with_special_tokens(
     # Tokens that the vocabulary lacks would be added behind its end, where no weight is.
     there = sorted({t for t in special.values() if t and backend.token_to_id(t) is not None})
     backend.add_special_tokens([AddedToken(t) for t in there])
+    path = where.with_name("added_tokens.json")
+    if path.is_file():
+        added = json.loads(path.read_text(encoding="utf-8"))
+        backend.add_tokens([AddedToken(t) for t in sorted(added, key=added.__getitem__)])
+    more = [str(t) for t in settings.get("additional_special_tokens") or []]
+    backend.add_special_tokens([t for t in more if backend.token_to_id(t) is not None])
     cls, sep = special["cls_token"], special["sep_token"]
     backend.post_processor = processors.TemplateProcessing(
         single=f"{cls} $A {sep}",
