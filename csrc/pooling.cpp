@@ -56,7 +56,9 @@ Pooling pooling_by_name(const std::string& name) {
 void pool(Pooling pooling, const States& s, int skip, float* out) {
   std::fill_n(out, s.hidden, 0.0f);
   const int tokens = s.tokens - skip;
-  if (tokens <= 0) return;
+  if (s.tokens == 0) return;
+  if (tokens <= 0 && pooling == Pooling::cls) skip = 0;
+  else if (tokens <= 0 && pooling != Pooling::lasttoken) return;
   const auto count = static_cast<float>(tokens);
   switch (pooling) {
     case Pooling::mean: add_rows(s.last, s, skip, 1 / count, out); break;

@@ -21,7 +21,8 @@ struct States {
 };
 
 // Writes `hidden` numbers. The first `skip` tokens, a prompt, are left out; weightedmean still
-// weighs each token with its place in the whole text. No tokens left: zeros.
+// weighs each token with its place in the whole text. No tokens left: zeros, but cls and lasttoken
+// are then the whole text's, as in sentence-transformers.
 void pool(Pooling pooling, const States& states, int skip, float* out);
 
 }  // namespace text2vec

@@ -25,8 +25,8 @@ struct PairCodes {
     memcpy(&pair, p, sizeof pair);
     return _mm256_set1_epi32(pair);
   }
-  static __m256i multiply(__m256i acc, __m256i a, Weights w) {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(a, w));
+  static S::Ints multiply(S::Ints acc, __m256i a, Weights w) {
+    return (S::Ints)_mm256_add_epi32((__m256i)acc, _mm256_madd_epi16(a, w));
   }
   static void encode(const float* row, int n, float inverse, int16_t* out) {
     const __m256 factor = _mm256_set1_ps(inverse);

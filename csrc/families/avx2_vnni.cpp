@@ -23,8 +23,8 @@ struct VnniCodes {
     memcpy(&four, p, sizeof four);
     return _mm256_set1_epi32(four);
   }
-  static __m256i multiply(__m256i acc, __m256i a, Weights w) {
-    return _mm256_dpbusd_avx_epi32(acc, a, w);
+  static S::Ints multiply(S::Ints acc, __m256i a, Weights w) {
+    return (S::Ints)_mm256_dpbusd_avx_epi32((__m256i)acc, a, w);
   }
   static void encode(const float* row, int n, float inverse, uint8_t* out) {
     const __m256 factor = _mm256_set1_ps(inverse);

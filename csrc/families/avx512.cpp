@@ -24,8 +24,8 @@ struct PairCodes {
     memcpy(&pair, p, sizeof pair);
     return _mm512_set1_epi32(pair);
   }
-  static __m512i multiply(__m512i acc, __m512i a, Weights w) {
-    return _mm512_add_epi32(acc, _mm512_madd_epi16(a, w));
+  static S::Ints multiply(S::Ints acc, __m512i a, Weights w) {
+    return (S::Ints)_mm512_add_epi32((__m512i)acc, _mm512_madd_epi16(a, w));
   }
   static void encode(const float* row, int n, float inverse, int16_t* out) {
     const __m512 factor = _mm512_set1_ps(inverse);

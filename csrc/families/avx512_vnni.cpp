@@ -21,8 +21,8 @@ struct VnniCodes {
     memcpy(&four, p, sizeof four);
     return _mm512_set1_epi32(four);
   }
-  static __m512i multiply(__m512i acc, __m512i a, Weights w) {
-    return _mm512_dpbusd_epi32(acc, a, w);
+  static S::Ints multiply(S::Ints acc, __m512i a, Weights w) {
+    return (S::Ints)_mm512_dpbusd_epi32((__m512i)acc, a, w);
   }
   static void encode(const float* row, int n, float inverse, uint8_t* out) {
     const __m512 factor = _mm512_set1_ps(inverse);

@@ -10,17 +10,25 @@
 
 namespace {
 
+// Sums are held in the type of the multiplying instruction itself: GCC keeps an array of __m256i that
+// is read under another type in memory, and stores every sum on every step.
+#if defined(__GNUC__)
+using Sums256 = int __attribute__((vector_size(32)));
+#else
+using Sums256 = __m256i;
+#endif
+
 struct Avx2Simd {
   static constexpr int width = 8;
   using Floats = __m256;
-  using Ints = __m256i;
+  using Ints = Sums256;
   static Floats load(const float* p) { return _mm256_loadu_ps(p); }
   static Floats load_bfloat16(const uint16_t* p) {
     const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
   }
   static Ints load_ints(const int32_t* p) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return (Ints)_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   }
   static void store(float* p, Floats v) { _mm256_storeu_ps(p, v); }
   static Floats zero() { return _mm256_setzero_ps(); }
@@ -33,7 +41,7 @@ struct Avx2Simd {
   static Floats max(Floats a, Floats b) { return _mm256_max_ps(a, b); }
   static Floats min(Floats a, Floats b) { return _mm256_min_ps(a, b); }
   static Floats abs(Floats v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
-  static Floats to_floats(Ints a) { return _mm256_cvtepi32_ps(a); }
+  static Floats to_floats(Ints a) { return _mm256_cvtepi32_ps((__m256i)a); }
   static float sum(Floats v) {
     __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
@@ -77,7 +85,7 @@ struct Avx2Simd {
     });
   }
   // Eight numbers times `factor`, rounded, as int32.
-  static Ints rounded(const float* p, __m256 factor) {
+  static __m256i rounded(const float* p, __m256 factor) {
     return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(p), factor));
   }
 };

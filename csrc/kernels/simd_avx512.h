@@ -10,16 +10,24 @@
 
 namespace {
 
+// Sums are held in the type of the multiplying instruction itself: GCC keeps an array of __m512i that
+// is read under another type in memory, and stores every sum on every step.
+#if defined(__GNUC__)
+using Sums512 = int __attribute__((vector_size(64)));
+#else
+using Sums512 = __m512i;
+#endif
+
 struct Avx512Simd {
   static constexpr int width = 16;
   using Floats = __m512;
-  using Ints = __m512i;
+  using Ints = Sums512;
   static Floats load(const float* p) { return _mm512_loadu_ps(p); }
   static Floats load_bfloat16(const uint16_t* p) {
     const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16));
   }
-  static Ints load_ints(const int32_t* p) { return _mm512_loadu_si512(p); }
+  static Ints load_ints(const int32_t* p) { return (Ints)_mm512_loadu_si512(p); }
   static void store(float* p, Floats v) { _mm512_storeu_ps(p, v); }
   static Floats zero() { return _mm512_setzero_ps(); }
   static Floats set1(float x) { return _mm512_set1_ps(x); }
@@ -31,7 +39,7 @@ struct Avx512Simd {
   static Floats max(Floats a, Floats b) { return _mm512_max_ps(a, b); }
   static Floats min(Floats a, Floats b) { return _mm512_min_ps(a, b); }
   static Floats abs(Floats v) { return _mm512_abs_ps(v); }
-  static Floats to_floats(Ints a) { return _mm512_cvtepi32_ps(a); }
+  static Floats to_floats(Ints a) { return _mm512_cvtepi32_ps((__m512i)a); }
   static float sum(Floats v) { return _mm512_reduce_add_ps(v); }
   static float maximum(Floats v) { return _mm512_reduce_max_ps(v); }
 
