@@ -59,6 +59,10 @@ void derive(Shape& s) {
   s.pieces = (s.intermediate + s.piece_width - 1) / s.piece_width;  // the last may have become empty
 }
 
+// Matrices lie back to back in pieces of this size, so that they fill huge pages.
+constexpr size_t kChunk = size_t{4} << 20;
+constexpr size_t kLine = 64;
+
 // Collects what is to be packed, then packs it all on several threads.
 class Packer {
  public:
@@ -89,9 +93,17 @@ class Packer {
 
   template <class T>
   T* allocate(size_t count) {
-    out_.memory_.push_back(allocate_zeroed(count * sizeof(T)));
-    out_.bytes_ += count * sizeof(T);
-    return static_cast<T*>(out_.memory_.back().get());
+    const size_t bytes = (count * sizeof(T) + kLine - 1) / kLine * kLine;
+    if (bytes > chunk_left_) {
+      chunk_left_ = std::max(bytes, kChunk);
+      out_.memory_.push_back(allocate_zeroed(chunk_left_));
+      chunk_ = static_cast<char*>(out_.memory_.back().get());
+      out_.bytes_ += chunk_left_;
+    }
+    void* const piece = chunk_;
+    chunk_ += bytes;
+    chunk_left_ -= bytes;
+    return static_cast<T*>(piece);
   }
 
   size_t hidden() const { return static_cast<size_t>(shape_.hidden); }
@@ -194,6 +206,8 @@ class Packer {
   const Arrays& arrays_;
   const Engine& engine_;
   std::set<std::string> used_;
+  char* chunk_ = nullptr;
+  size_t chunk_left_ = 0;
   std::vector<std::function<void()>> tasks_;
 };
 

@@ -44,6 +44,10 @@ struct Gemm {
   using S = typename P::Simd;
   static constexpr int kVectors = P::tile_vectors;
   static constexpr int kColumns = kVectors * S::width;
+  static constexpr int kLine = 64;  // bytes of a cache line
+  // k's between two rounds of fetching ahead. A short text fetches much in each: long stretches would
+  // ask for more lines at once than a core can wait for.
+  static constexpr int kLongStretch = 4 * kPad, kShortStretch = kPad, kFewTiles = 2;
   static_assert(kPad % kColumns == 0, "a panel must divide the padding");
 
   // epilogue(row, column, Floats[kVectors]) for every row and every kColumns-th column.
@@ -52,11 +56,17 @@ struct Gemm {
     const int tiles = (a.count + P::tile_rows - 1) / P::tile_rows;
     const auto* panel = static_cast<const typename P::Weight*>(linear.panels);
     for (int column = 0; column < linear.outputs; column += kColumns) {
+      // The next panel comes from the third-level cache while this one is multiplied: each tile asks
+      // for its share of it, a little at a time. Behind the last panel there is nothing to ask for.
+      const int64_t panel_size = static_cast<int64_t>(linear.inputs) * kColumns * sizeof *panel;
+      const int64_t share = column + kColumns < linear.outputs ? panel_size / tiles : 0;
+      const char* const next = reinterpret_cast<const char*>(panel) + panel_size;
       for (int t = 0; t < tiles; t++) {  // tiles of nearly equal height
         const int first = static_cast<int>(static_cast<int64_t>(a.count) * t / tiles);
         const int last = static_cast<int>(static_cast<int64_t>(a.count) * (t + 1) / tiles);
         with_height(last - first, [&](auto rows) {
-          tile<decltype(rows)::value>(a, first, panel, linear, column, epilogue);
+          const Ahead ahead{next + t * share, share, tiles > kFewTiles ? kLongStretch : kShortStretch};
+          tile<decltype(rows)::value>(a, first, panel, linear, column, ahead, epilogue);
         });
       }
       panel += static_cast<ptrdiff_t>(linear.inputs) * kColumns;
@@ -72,17 +82,32 @@ struct Gemm {
   }
 
  private:
+  // Weights to fetch while a tile is computed.
+  struct Ahead {
+    const char* from;
+    int64_t size;
+    int stretch;
+  };
+
   template <int Height, class Epilogue>
   static TEXT2VEC_NOINLINE void tile(const Rows<typename P::Activation>& a, int first,
                                      const typename P::Weight* panel, const Linear& linear,
-                                     int column, Epilogue& epilogue) {
+                                     int column, Ahead ahead, Epilogue& epilogue) {
     typename P::Accumulator acc[Height][kVectors];
     unroll<kVectors>([&](auto v) {
       const auto start = P::start(linear.start, column + v * S::width);
       unroll<Height>([&](auto r) { acc[r][v] = start; });
     });
-    accumulate<P, Height, kVectors>(a.values + first * a.stride, a.stride, panel,
-                                    kColumns * P::group, linear.inputs / P::group, acc);
+    const auto* rows = a.values + first * a.stride;
+    const int64_t fetch = ahead.size * ahead.stretch / linear.inputs;
+    for (int k = 0; k < linear.inputs; k += ahead.stretch) {
+      for (int64_t at = 0; at < fetch; at += kLine) prefetch(ahead.from + at);
+      ahead.from += fetch;
+      const int rest = linear.inputs - k;
+      accumulate<P, Height, kVectors>(rows + k, a.stride, panel, kColumns * P::group,
+                                      (rest < ahead.stretch ? rest : ahead.stretch) / P::group, acc);
+      panel += static_cast<ptrdiff_t>(ahead.stretch) * kColumns;
+    }
     unroll<Height>([&](auto r) {
       typename S::Floats out[kVectors];
       unroll<kVectors>([&](auto v) {

@@ -112,7 +112,7 @@ def test_bad_shapes(weights, change, message):
 def test_a_missing_size(weights):
     sizes = shape(SIZES)
     del sizes["heads"]
-    with pytest.raises(ValueError, match='shape."heads". is missing'):
+    with pytest.raises(ValueError, match=r'shape."heads". is missing'):
         _native.Encoder(sizes, weights, ["mean"])
 
 

@@ -173,10 +173,8 @@ class NativeEngine:
         return self._encoder.kernels
 
     def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:  # noqa: ARG002
-        """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``.
-
-        ``max_texts`` changes nothing: the engine works in blocks of about 128 tokens.
-        """
+        """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``."""
+        # max_texts has nothing to bound: blocks hold about 128 tokens, however many are asked for.
         pooled = self._encoder.embed(batch.ids, batch.offsets, self.num_threads, skip)
         return self._head.project(pooled)
 
