@@ -10,8 +10,8 @@ enum class Dtype { float32, bfloat16, int8 };
 enum class Activation { gelu, gelu_tanh, relu };
 
 // Every matrix dimension is rounded up to this many numbers, with zeros: each family's panel of
-// columns divides it, and so does each format's group of k.
-constexpr int kPad = 32;
+// columns divides it, and so does what each format takes of k at once: 64 for an AMX tile of int8.
+constexpr int kPad = 64;
 
 // Rows of every activation matrix are rounded up to this many: an AMX tile reads 16 rows at a time.
 constexpr int kRowPad = 16;

@@ -11,10 +11,13 @@ namespace {
 // Best first; "auto" takes the first that has the format and that the machine can run.
 const Engine* const kEngines[] = {
 #if defined(TEXT2VEC_X86)
+#if defined(TEXT2VEC_AMX)
+    &amx_bfloat16,   &amx_int8,
+#endif
     &avx512_float32, &avx512_bf16_bfloat16, &avx512_bfloat16, &avx512_vnni_int8, &avx512_int8,
     &avx2_float32,   &avx2_bfloat16,        &avx2_vnni_int8,  &avx2_int8,
 #endif
-    &portable_float32, &portable_bfloat16, &portable_int8,
+    &portable_float32, &portable_bfloat16, &portable_int8, &amx_emulated_bfloat16, &amx_emulated_int8,
 };
 
 std::string missing_features(const Engine& engine) {
@@ -42,7 +45,7 @@ const Engine& choose_engine(const std::string& kernels, Dtype dtype) {
     if (known.find(engine->family) == std::string::npos)
       known += (known.empty() ? "" : ", ") + std::string(engine->family);
     if (engine->dtype != dtype) continue;
-    const bool wanted = kernels == "auto" || kernels == engine->family || kernels == full_name(*engine);
+    const bool wanted = (kernels == "auto" && engine->automatic) || kernels == engine->family || kernels == full_name(*engine);
     if (!wanted) continue;
     const std::string missing = missing_features(*engine);
     if (missing.empty()) return *engine;

@@ -71,6 +71,8 @@ class Forward {
   }
 
   const float* run(float* first_layer) {
+    if (rows_ == 0) return w_.x;  // nothing but empty texts
+    [[maybe_unused]] const typename Gemm<P>::Session session;
     embed();
     for (int i = 0; i < shape_.layers; i++) {
       layer(model_.layers[i]);
@@ -233,8 +235,8 @@ class Forward {
 // The table of functions of one product.
 template <class P, class F>
 constexpr Engine make_engine(const char* family, const char* variant, Dtype dtype,
-                             unsigned features) {
-  return Engine{family, variant, dtype, features, panel_bytes<P>, pack_panels<P>,
+                             unsigned features, bool automatic = true) {
+  return Engine{family, variant, dtype, features, automatic, panel_bytes<P>, pack_panels<P>,
                 [](const Shape& shape, int capacity) {
                   return Workspace<P, F>::carve(shape, capacity, nullptr, nullptr);
                 },

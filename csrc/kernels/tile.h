@@ -39,15 +39,19 @@ struct Rows {
   int count;
 };
 
-template <class P>
+// How a product multiplies matrices; products of AMX tiles have their own, see product_tiles.h.
+template <class P, class = void>
 struct Gemm {
+  struct Session {  // what a thread sets up before it multiplies: nothing
+    Session() {}
+  };
   using S = typename P::Simd;
   static constexpr int kVectors = P::tile_vectors;
   static constexpr int kColumns = kVectors * S::width;
   static constexpr int kLine = 64;  // bytes of a cache line
   // k's between two rounds of fetching ahead. A short text fetches much in each: long stretches would
   // ask for more lines at once than a core can wait for.
-  static constexpr int kLongStretch = 4 * kPad, kShortStretch = kPad, kFewTiles = 2;
+  static constexpr int kLongStretch = 128, kShortStretch = 32, kFewTiles = 2;
   static_assert(kPad % kColumns == 0, "a panel must divide the padding");
 
   // epilogue(row, column, Floats[kVectors]) for every row and every kColumns-th column.

@@ -83,6 +83,7 @@ def test_ids_of_another_kind(small, ids):
 def test_no_texts(small):
     assert small.embed(i32(), i64(0)).shape == (0, SIZES.hidden)
     assert small.states(i32(), i64(0, 0, 0)).shape == (0, SIZES.hidden)
+    assert not small.embed(i32(), i64(*[0] * 300), 2).any()
 
 
 @pytest.mark.parametrize(
