@@ -29,7 +29,7 @@ class Encoder(Protocol):
         """Length of one embedding."""
         ...
 
-    def encode(self, sentences: str | Iterable[str], **options: Any) -> NDArray[Any]:
+    def encode(self, sentences: str | Iterable[str]) -> NDArray[Any]:
         """Return one row per text, shape ``(n_texts, dim)``, in the order of the texts."""
         ...
 

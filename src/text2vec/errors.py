@@ -3,10 +3,10 @@
 ::
 
     Text2VecError                everything raised on purpose
-    ├── ModelNotFoundError       (+ FileNotFoundError)  no such name or path, or not cached while offline
-    ├── ModelFormatError         (+ ValueError)         files are there but wrong: file, key, expected, found
+    ├── ModelNotFoundError       (+ FileNotFoundError)  no such name or path, or offline
+    ├── ModelFormatError         (+ ValueError)         a model's file is wrong
     ├── MissingExtraError        (+ ImportError)        an optional package is not installed
-    └── DataFormatError          (+ ValueError)         path:line, expected, found
+    └── DataFormatError          (+ ValueError)         a row of data is wrong: path:line
 
 The second base comes from the standard library, so that an ``except ValueError`` that was
 written before this module existed keeps working. A wrong argument is a plain ``ValueError`` or
@@ -71,6 +71,8 @@ def require(module: str, extra: str) -> ModuleType:
     ------
     MissingExtraError
         If the package is not installed.
+    ModuleNotFoundError
+        If the package is there but one of its own dependencies is not.
 
     Examples
     --------
@@ -87,6 +89,4 @@ def require(module: str, extra: str) -> ModuleType:
         top = module.partition(".")[0]
         if exc.name is not None and exc.name.partition(".")[0] != top:
             raise
-        raise MissingExtraError(
-            f"{top} is not installed; pip install 'text2vec[{extra}]'"
-        ) from exc
+        raise MissingExtraError(f"{top} is not installed; pip install 'text2vec[{extra}]'") from exc

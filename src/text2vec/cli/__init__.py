@@ -1,1 +1,1 @@
-
+"""Words to calls: no logic."""

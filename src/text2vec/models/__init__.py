@@ -1,1 +1,1 @@
-
+"""Names to files to weights: knows no engine."""

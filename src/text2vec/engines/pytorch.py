@@ -1,0 +1,136 @@
+"""PyTorch and transformers as an engine: GPU, MPS, and every architecture that our own lack.
+
+The only room that knows torch. It pads for itself and hands back packed states, so that pooling
+sees real tokens only.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from text2vec.arrays import FloatMatrix, IntVector, PackedBatch
+from text2vec.engines.batching import gather_texts, plan_batches
+from text2vec.engines.pooling import Head
+from text2vec.errors import ModelFormatError, require
+
+__all__ = ["TorchEngine", "open_torch_engine"]
+
+TOKEN_BUDGET = 8192
+"""Tokens of one forward pass: enough to fill a small GPU, little enough for its memory."""
+_DTYPES = ("float32", "float16", "bfloat16")
+
+
+class TorchEngine:
+    """Encode with a transformers model.
+
+    Parameters
+    ----------
+    model
+        A ``PreTrainedModel`` in evaluation mode, on its device.
+    head
+        Pooling and what follows it.
+    """
+
+    name = "torch"
+
+    def __init__(self, model: Any, head: Head) -> None:
+        self._torch = require("torch", "torch")
+        self._model = model
+        self._head = head
+        self.dtype = str(model.dtype).removeprefix("torch.")
+        self.num_threads = int(self._torch.get_num_threads())
+
+    def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:
+        """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``."""
+        rows: FloatMatrix | None = None
+        for texts in plan_batches(batch.lengths, TOKEN_BUDGET, max_texts):
+            some = gather_texts(batch, texts)
+            pooled = self._head.pool(self._run(some), some.offsets, skip)
+            if rows is None:
+                rows = np.empty((batch.n_texts, pooled.shape[1]), np.float32)
+            rows[texts] = pooled
+        if rows is None:
+            rows = np.zeros(
+                (0, self._model.config.hidden_size * len(self._head.pooling)), np.float32
+            )
+        return self._head.project(rows)
+
+    def token_states(self, batch: PackedBatch) -> FloatMatrix:
+        """Return the last layer's states, shape ``(n_tokens, hidden)``."""
+        return self._run(batch)[-1]
+
+    def _run(self, batch: PackedBatch) -> list[FloatMatrix]:
+        torch = self._torch
+        there = _real_tokens(batch.lengths)  # (n_texts, longest)
+        ids = np.full(there.shape, self._model.config.pad_token_id or 0, np.int64)
+        ids[there] = batch.ids
+        with torch.inference_mode():
+            output = self._model(
+                input_ids=torch.from_numpy(ids).to(self._model.device),
+                attention_mask=torch.from_numpy(there.astype(np.int64)).to(self._model.device),
+                output_hidden_states=self._head.needs_first_layer,
+            )
+        layers = [output.last_hidden_state]
+        if self._head.needs_first_layer:
+            layers.insert(0, output.hidden_states[1])
+        return [layer.float().cpu().numpy()[there] for layer in layers]
+
+
+def _real_tokens(lengths: IntVector) -> Any:
+    return np.arange(int(lengths.max(initial=1))) < lengths[:, None]
+
+
+def open_torch_engine(
+    body: Path, head: Head, *, dtype: str, device: str | None, num_threads: int | None
+) -> TorchEngine:
+    """Return an engine that runs a folder through ``transformers.AutoModel``.
+
+    Parameters
+    ----------
+    body
+        Folder of the transformer.
+    head
+        Pooling and what follows it.
+    dtype
+        ``float32``, ``float16`` or ``bfloat16``.
+    device
+        As in torch; None takes CUDA, then MPS, then the CPU, whichever is there first.
+    num_threads
+        For ``torch.set_num_threads``, which holds for the whole process; None leaves it alone.
+
+    Returns
+    -------
+    TorchEngine
+        Ready to embed. Code that comes with the folder is never run.
+
+    Raises
+    ------
+    MissingExtraError
+        If torch or transformers is not installed.
+    ValueError
+        If the dtype is unknown.
+    ModelFormatError
+        If transformers cannot open the folder.
+    """
+    torch = require("torch", "torch")
+    transformers = require("transformers", "torch")
+    if dtype not in _DTYPES:
+        raise ValueError(f"engine 'torch' has no dtype {dtype!r}; expected {', '.join(_DTYPES)}")
+    if device is None:
+        device = "cpu"
+        if torch.cuda.is_available():
+            device = "cuda"
+        elif torch.backends.mps.is_available():
+            device = "mps"
+    if num_threads is not None:
+        torch.set_num_threads(num_threads)
+    try:
+        model = transformers.AutoModel.from_pretrained(
+            str(body), dtype=getattr(torch, dtype), trust_remote_code=False, local_files_only=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as exc:
+        raise ModelFormatError(f"{body}: transformers cannot open it: {exc}") from exc
+    return TorchEngine(model.to(device).eval(), head)

@@ -1,0 +1,244 @@
+"""The forward pass in plain numpy over packed tokens: the oracle of every engine, and the fallback.
+
+Texts lie back to back without padding, so that company changes a text's vector by no more than the
+rounding of a matrix product. Batches run side by side in threads, each on one thread of BLAS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text2vec.arrays import FloatMatrix, IntVector, PackedBatch
+from text2vec.engines.base import check_batch
+from text2vec.engines.batching import gather_texts, length_runs, plan_batches
+from text2vec.engines.pooling import ACTIVATIONS, Head
+from text2vec.engines.threads import single_threaded_blas
+from text2vec.models.architectures import TransformerShape
+
+__all__ = ["ReferenceEngine", "relative_position_buckets"]
+
+TOKEN_BUDGET = 1024
+"""Tokens that one thread computes together: enough for BLAS, little enough for the cache."""
+GELU_ELEMENTS = 1 << 15
+"""Activations are computed in pieces that stay in a core's level-2 cache with their temporaries."""
+
+
+class ReferenceEngine:
+    """Encode with numpy alone.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the encoder.
+    weights
+        Canonical name -> float32 array, see ``models.checkpoint``.
+    head
+        Pooling and what follows it.
+
+    Raises
+    ------
+    ValueError
+        If the activation is not one of ``ACTIVATIONS``.
+
+    Notes
+    -----
+    Source: Devlin et al. 2018, arXiv:1810.04805; Song et al. 2020, arXiv:2004.09297 for MPNet's
+    relative positions; the modules of transformers for what papers leave open.
+    """
+
+    name = "reference"
+    dtype = "float32"
+
+    def __init__(
+        self,
+        shape: TransformerShape,
+        weights: Mapping[str, NDArray[np.float32]],
+        head: Head,
+        num_threads: int = 1,
+    ) -> None:
+        if shape.activation not in ACTIVATIONS:
+            raise ValueError(
+                f"unknown activation {shape.activation!r}; expected one of {', '.join(ACTIVATIONS)}"
+            )
+        self.num_threads = num_threads
+        self._shape = shape
+        self._weights = weights
+        self._head = head
+        self._activation = ACTIVATIONS[shape.activation]
+
+    def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:
+        """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``."""
+        check_batch(batch, self._shape.vocab_size, self._shape.max_tokens)
+        layers = (0, -1) if self._head.needs_first_layer else (-1,)
+        pooled = np.empty((batch.n_texts, self._shape.hidden * len(self._head.pooling)), np.float32)
+
+        def embed_some(texts: IntVector) -> None:
+            some = gather_texts(batch, texts)
+            pooled[texts] = self._head.pool(self._forward(some, layers), some.offsets, skip)
+
+        plan = plan_batches(batch.lengths, TOKEN_BUDGET, max_texts)
+        with single_threaded_blas():
+            if self.num_threads == 1 or batch.n_texts == 1:
+                for texts in plan:
+                    embed_some(texts)
+            else:
+                with ThreadPoolExecutor(self.num_threads) as pool:
+                    for done in [pool.submit(embed_some, texts) for texts in plan]:
+                        done.result()
+        return self._head.project(pooled)
+
+    def token_states(self, batch: PackedBatch) -> FloatMatrix:
+        """Return the last layer's states, shape ``(n_tokens, hidden)``."""
+        return self.run(batch)[0]
+
+    def run(self, batch: PackedBatch, layers: Sequence[int] = (-1,)) -> list[FloatMatrix]:
+        """Return the states after each of the named layers.
+
+        Parameters
+        ----------
+        batch
+            Packed ids; neighbours of equal length make attention faster.
+        layers
+            Layers whose output is wanted, as a list's indices.
+
+        Returns
+        -------
+        list[FloatMatrix]
+            One array of shape ``(n_tokens, hidden)`` for each.
+
+        Raises
+        ------
+        ValueError
+            If an id or a length is outside the model's tables.
+        """
+        check_batch(batch, self._shape.vocab_size, self._shape.max_tokens)
+        return self._forward(batch, layers)
+
+    def _forward(self, batch: PackedBatch, layers: Sequence[int]) -> list[FloatMatrix]:
+        wanted = [range(self._shape.layers)[i] for i in layers]
+        states = self._embed_tokens(batch)
+        bias = self._position_bias(int(batch.lengths.max(initial=0)))
+        kept: dict[int, FloatMatrix] = {}
+        for i in range(self._shape.layers):
+            states = self._layer(i, states, batch.offsets, bias)
+            if i in wanted:
+                kept[i] = states
+        return [kept[i] for i in wanted]
+
+    def _embed_tokens(self, batch: PackedBatch) -> FloatMatrix:
+        shape, weights = self._shape, self._weights
+        positions = np.arange(len(batch.ids)) - np.repeat(batch.offsets[:-1], batch.lengths)
+        states = weights["word"][batch.ids]  # (n_tokens, hidden)
+        states += weights["position"][positions + shape.position_offset]
+        for table in ("token_type", "task_type"):
+            if table in weights:
+                states += weights[table][0]
+        return self._norm("embedding_norm", states)
+
+    def _layer(
+        self, i: int, states: FloatMatrix, offsets: IntVector, bias: FloatMatrix | None
+    ) -> FloatMatrix:
+        stem = f"layers.{i}."
+        q, k, v = (self._linear(stem + name, states) for name in ("query", "key", "value"))
+        mixed = self._attend(q, k, v, offsets, bias)
+        mixed = self._linear(stem + "attention_output", mixed)
+        mixed += states
+        states = self._norm(stem + "attention_norm", mixed)
+        wide = self._linear(stem + "intermediate", states)
+        flat = wide.reshape(-1)
+        for start in range(0, flat.size, GELU_ELEMENTS):
+            piece = flat[start : start + GELU_ELEMENTS]
+            piece[:] = self._activation(piece)
+        out = self._linear(stem + "output", wide)
+        out += states
+        return self._norm(stem + "output_norm", out)
+
+    def _linear(self, stem: str, x: FloatMatrix) -> FloatMatrix:
+        out = x @ self._weights[stem + ".weight"].T
+        out += self._weights[stem + ".bias"]
+        return out
+
+    def _norm(self, stem: str, x: FloatMatrix) -> FloatMatrix:
+        x -= x.mean(axis=1, keepdims=True)
+        variance = np.einsum("ij,ij->i", x, x) / np.float32(x.shape[1])
+        scale = 1 / np.sqrt(variance + np.float32(self._shape.layer_norm_eps))
+        x *= scale[:, None]
+        x *= self._weights[stem + ".weight"]
+        x += self._weights[stem + ".bias"]
+        return x
+
+    def _attend(
+        self,
+        q: FloatMatrix,
+        k: FloatMatrix,
+        v: FloatMatrix,
+        offsets: IntVector,
+        bias: FloatMatrix | None,
+    ) -> FloatMatrix:
+        heads, head_dim = self._shape.heads, self._shape.head_dim
+        q *= np.float32(head_dim**-0.5)
+        mixed = np.zeros_like(q)
+        lengths = np.diff(offsets)
+        for first, end in length_runs(lengths):
+            length = int(lengths[first])
+            if not length:
+                continue
+            rows = slice(int(offsets[first]), int(offsets[end]))
+            split = (end - first, length, heads, head_dim)
+            # (n_texts, heads, length, head_dim), views
+            q4, k4, v4 = (x[rows].reshape(split).swapaxes(1, 2) for x in (q, k, v))
+            scores = q4 @ k4.swapaxes(2, 3)  # (n_texts, heads, length, length)
+            if bias is not None:
+                scores += bias[:, :length, :length]
+            scores -= scores.max(axis=-1, keepdims=True)
+            np.exp(scores, out=scores)
+            scores /= scores.sum(axis=-1, keepdims=True)
+            mixed[rows].reshape(split)[...] = (scores @ v4).swapaxes(1, 2)
+        return mixed
+
+    def _position_bias(self, longest: int) -> FloatMatrix | None:
+        table = self._weights.get("relative_bias")
+        if table is None:
+            return None
+        buckets = relative_position_buckets(longest, len(table))
+        return np.ascontiguousarray(table[buckets].transpose(2, 0, 1))  # (heads, longest, longest)
+
+
+def relative_position_buckets(length: int, n_buckets: int, max_distance: int = 128) -> IntVector:
+    """Return MPNet's bucket for each pair of positions.
+
+    Parameters
+    ----------
+    length
+        Tokens of the longest text.
+    n_buckets
+        Rows of the bias table; half for each direction.
+    max_distance
+        Beyond it all pairs share the last bucket.
+
+    Returns
+    -------
+    IntVector
+        Shape ``(length, length)``: query position by key position.
+
+    Notes
+    -----
+    Source: Raffel et al. 2019, arXiv:1910.10683, section 2.1, as MPNet uses it in transformers.
+
+    Examples
+    --------
+    >>> relative_position_buckets(3, 32).tolist()
+    [[0, 17, 18], [1, 0, 17], [2, 1, 0]]
+    """
+    distance = np.arange(length)[:, None] - np.arange(length)[None, :]
+    half = n_buckets // 2
+    exact = half // 2
+    far = np.abs(distance)
+    ratio = np.log(np.maximum(far, 1) / exact) / np.log(max_distance / exact)
+    coarse = np.minimum(exact + (ratio * (half - exact)).astype(np.int64), half - 1)
+    buckets: IntVector = np.where(far < exact, far, coarse)
+    return buckets + np.where(distance < 0, half, 0)

@@ -1,0 +1,1 @@
+"""Rows of texts and embeddings on disk: knows no model."""

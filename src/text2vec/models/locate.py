@@ -1,0 +1,123 @@
+"""From a model's name to the folder that holds its files.
+
+A name is a folder, the default model, or a model of the Hugging Face hub; what the files in the
+folder say is no matter of this module.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PureWindowsPath
+
+from text2vec.errors import ModelNotFoundError
+from text2vec.models.hub import ModelSource, fetch_snapshot
+
+__all__ = ["DEFAULT_MODEL", "ModelSource", "cache_home", "default_model_folder", "locate_model"]
+
+DEFAULT_MODEL = "multilingual-e5-small"
+
+
+def cache_home() -> Path:
+    """Return the folder for files that text2vec makes and can make again; it need not exist.
+
+    Returns
+    -------
+    Path
+        ``$TEXT2VEC_CACHE``, else ``$XDG_CACHE_HOME/text2vec``, else ``~/.cache/text2vec``. An
+        empty variable counts as unset, and so does a relative ``XDG_CACHE_HOME``.
+
+    Notes
+    -----
+    Source: XDG Base Directory Specification 0.8.
+
+    Examples
+    --------
+    >>> cache_home().is_absolute()
+    True
+    """
+    own = os.environ.get("TEXT2VEC_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    shared = Path(os.environ.get("XDG_CACHE_HOME") or ".")
+    return (shared if shared.is_absolute() else Path.home() / ".cache") / "text2vec"
+
+
+def default_model_folder() -> Path:
+    """Return where the default model lies once it is built.
+
+    Returns
+    -------
+    Path
+        A folder under ``cache_home()``; it need not exist.
+
+    Examples
+    --------
+    >>> default_model_folder().name
+    'multilingual-e5-small'
+    """
+    return cache_home() / "models" / DEFAULT_MODEL
+
+
+def locate_model(source: ModelSource) -> Path:
+    """Return the local folder of a model, downloading what is missing.
+
+    Parameters
+    ----------
+    source
+        A name that is an existing folder means this folder. Else ``DEFAULT_MODEL`` means
+        ``default_model_folder()``, and another name that does not look like a path is looked up
+        on the hub. For a folder, only the name counts.
+
+    Returns
+    -------
+    Path
+        The folder itself, or a snapshot in the hub's cache, as ``fetch_snapshot`` says.
+
+    Raises
+    ------
+    ValueError
+        If the name is empty, or the revision cannot be one.
+    ModelNotFoundError
+        If the name is a file, or a path that leads nowhere, or the default model is not built,
+        or the hub does not give the model.
+
+    Examples
+    --------
+    >>> locate_model(ModelSource("./no_such_folder"))
+    Traceback (most recent call last):
+    ...
+    text2vec.errors.ModelNotFoundError: no folder './no_such_folder'; expected a model's folder ...
+    """
+    name, revision = source.name, source.revision
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"the model's name is {name!r}; expected a folder or owner/name")
+    if revision is not None and not re.fullmatch(r"(?!.*\.\.)\w[^\x00-\x20\x7f\\:*?\[]*", revision):
+        raise ValueError(f"revision is {revision!r}; expected a branch, tag or commit")
+    folder = _local_folder(name)
+    if folder is not None:
+        return folder
+    return fetch_snapshot(source)
+
+
+def _local_folder(name: str) -> Path | None:
+    try:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return path
+        is_file = path.exists()
+    except (OSError, RuntimeError, ValueError) as exc:  # too long, no such home, NUL
+        raise ModelNotFoundError(f"{name!r} cannot be looked up: {exc}") from exc
+    if is_file:
+        raise ModelNotFoundError(f"{name!r} is a file; expected a model's folder or owner/name")
+    if name == DEFAULT_MODEL:
+        folder = default_model_folder()
+        if folder.is_dir():
+            return folder
+        raise ModelNotFoundError(
+            f"the default model is not in {folder}; run: text2vec build-model "
+            "(needs: pip install 'text2vec[model]')"
+        )
+    if name[0] in ".~/" or "\\" in name or PureWindowsPath(name).drive or name.count("/") > 1:
+        raise ModelNotFoundError(f"no folder {name!r}; expected a model's folder or owner/name")
+    return None

@@ -1,0 +1,243 @@
+"""A model written as a folder that sentence-transformers and transformers open too.
+
+The folder appears whole or not at all: it is written beside its place and renamed into it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from text2vec.models.architectures import ARCHITECTURES
+from text2vec.models.checkpoint import Weights, load_dense, load_weights
+from text2vec.models.spec import ModelSpec
+
+__all__ = ["write_model_folder"]
+
+_MODULE_TYPES = {
+    "Transformer": "sentence_transformers.models.Transformer",
+    "Pooling": "sentence_transformers.models.Pooling",
+    "Dense": "sentence_transformers.models.Dense",
+    "Normalize": "sentence_transformers.models.Normalize",
+}
+_ACTIVATIONS = {
+    "tanh": "torch.nn.modules.activation.Tanh",
+    "relu": "torch.nn.modules.activation.ReLU",
+    "gelu": "torch.nn.modules.activation.GELU",
+    "sigmoid": "torch.nn.modules.activation.Sigmoid",
+    "identity": "torch.nn.modules.linear.Identity",
+}
+_TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "sentencepiece.bpe.model",
+)
+_CARD = """---
+library_name: sentence-transformers
+pipeline_tag: sentence-similarity
+tags: [sentence-transformers, sentence-similarity, feature-extraction, text2vec]
+---
+
+# {name}
+
+Sentence embeddings of {dim} dimensions: {pooling} pooling, at most {max_seq_length} tokens.
+
+```python
+from text2vec import SentenceModel
+
+model = SentenceModel("path/of/this/folder")
+embeddings = model.encode(["How to replace the Huabei bundled bank card"])
+```
+
+`sentence_transformers.SentenceTransformer` and `transformers.AutoModel` open the folder as well.
+"""
+
+
+def write_model_folder(spec: ModelSpec, tokenizer_json: Callable[[], str], target: Path) -> None:
+    """Write a model in the layout of sentence-transformers.
+
+    Parameters
+    ----------
+    spec
+        The model; its weights and tokenizer files are taken from its folders.
+    tokenizer_json
+        Gives the content of ``tokenizer.json``; asked only where the model has no such file.
+    target
+        The folder; an existing model folder there is replaced once the new one is complete.
+
+    Raises
+    ------
+    ValueError
+        If ``target`` is a file, or a folder that holds something else than a model.
+
+    Notes
+    -----
+    Source: ``modules.json`` and the module folders of sentence-transformers 2 to 6. The pooling
+    ``first_last_avg`` is written too, but only text2vec knows it.
+    """
+    with _new_folder(target) as folder:
+        _copy_tokenizer(spec, tokenizer_json, folder)
+        _write_weights(spec, folder)
+        for name, content in _configs(spec).items():
+            _write_json(folder / name, content)
+        for i, layer in enumerate(spec.dense):
+            weight, bias = load_dense(layer)
+            tensors = {"linear.weight": weight}
+            if bias is not None:
+                tensors["linear.bias"] = bias
+            _save_tensors(tensors, folder / f"{2 + i}_Dense" / "model.safetensors")
+        _write_card(spec, target.name, folder)
+
+
+@contextmanager
+def _new_folder(target: Path) -> Iterator[Path]:
+    _check_target(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
+    work.mkdir()
+    try:
+        folder = work / "new"
+        folder.mkdir()
+        yield folder
+        if target.exists():
+            target.rename(work / "old")
+        try:
+            folder.rename(target)
+        except OSError:
+            if (work / "old").exists():
+                (work / "old").rename(target)
+            raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _check_target(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise ValueError(f"{target} is a file; expected a folder to write the model to")
+    is_model = (target / "modules.json").is_file() or (target / "config.json").is_file()
+    if not is_model and next(target.iterdir(), None) is not None:
+        raise ValueError(
+            f"{target} holds other files; expected a new or empty folder, or a model to replace"
+        )
+
+
+def _copy_tokenizer(spec: ModelSpec, tokenizer_json: Callable[[], str], folder: Path) -> None:
+    for name in _TOKENIZER_FILES:
+        if (spec.body / name).is_file():
+            shutil.copyfile(spec.body / name, folder / name)
+    if not (folder / "tokenizer.json").exists():
+        (folder / "tokenizer.json").write_text(tokenizer_json(), encoding="utf-8")
+
+
+def _write_weights(spec: ModelSpec, folder: Path) -> None:
+    whole = spec.body / "model.safetensors"
+    if whole.is_file() or spec.shape is None:
+        # As they are: a head that we do not use, or an architecture that we do not know, stays.
+        for path in sorted([*spec.body.glob("*.safetensors*"), *spec.body.glob("*.bin")]):
+            if path.suffix != ".bin" or not whole.is_file():
+                shutil.copyfile(path, folder / path.name)
+        return
+    row = ARCHITECTURES[spec.shape.architecture]
+    tensors: Weights = {}
+    for name, value in load_weights(spec.body, spec.shape).items():
+        stem, _, part = name.rpartition(".")
+        if name in row.tables:
+            tensors[row.tables[name]] = value
+        else:
+            _, i, stem = stem.split(".", 2)
+            tensors[f"{row.layer[stem].format(i=i)}.{part}"] = value
+    _save_tensors(tensors, folder / "model.safetensors")
+
+
+def _save_tensors(tensors: Weights, path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    path.parent.mkdir(exist_ok=True)
+    arrays = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    save_file(arrays, path, metadata={"format": "pt"})
+
+
+def _configs(spec: ModelSpec) -> dict[str, Any]:
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    modules += [(f"{2 + i}_Dense", "Dense") for i in range(len(spec.dense))]
+    configs: dict[str, Any] = {
+        "config.json": dict(spec.config),
+        "sentence_bert_config.json": {
+            "max_seq_length": spec.max_seq_length,
+            "do_lower_case": spec.do_lower_case,
+        },
+        "1_Pooling/config.json": _pooling_config(spec),
+        "config_sentence_transformers.json": {
+            "prompts": dict(spec.prompts),
+            "default_prompt_name": spec.default_prompt_name,
+            "similarity_fn_name": spec.similarity_fn_name,
+        },
+    }
+    for i, layer in enumerate(spec.dense):
+        configs[f"{2 + i}_Dense/config.json"] = {
+            "in_features": layer.in_features,
+            "out_features": layer.out_features,
+            "bias": layer.bias,
+            "activation_function": _ACTIVATIONS[layer.activation],
+        }
+    if spec.normalize:
+        modules.append((f"{len(modules)}_Normalize", "Normalize"))
+        configs[f"{modules[-1][0]}/config.json"] = {}
+    configs["modules.json"] = [
+        {"idx": i, "name": str(i), "path": path, "type": _MODULE_TYPES[kind]}
+        for i, (path, kind) in enumerate(modules)
+    ]
+    return configs
+
+
+def _pooling_config(spec: ModelSpec) -> dict[str, Any]:
+    config: dict[str, Any] = {"word_embedding_dimension": spec.hidden}
+    if spec.pooling == ("first_last_avg",):
+        return config | {"pooling_mode": "first_last_avg"}
+    # The flags are what every version of sentence-transformers reads, from 2 to 6.
+    config |= {flag: mode in spec.pooling for flag, mode in _FLAGS.items()}
+    return config | {"include_prompt": spec.include_prompt}
+
+
+_FLAGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.parent.mkdir(exist_ok=True)
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    path.write_text(text, encoding="utf-8")
+
+
+def _write_card(spec: ModelSpec, name: str, folder: Path) -> None:
+    card = spec.folder / "README.md"
+    if card.is_file():
+        shutil.copyfile(card, folder / "README.md")
+        return
+    text = _CARD.format(
+        name=name,
+        dim=spec.dim,
+        pooling=" + ".join(spec.pooling),
+        max_seq_length=spec.max_seq_length,
+    )
+    (folder / "README.md").write_text(text, encoding="utf-8")

@@ -1,0 +1,280 @@
+"""Texts to finished embeddings: tokenise a window, compute it, finish its rows, next window.
+
+Memory is bounded by the window, whatever the number of texts; what was asked of ``encode`` is one
+value, ``EncodeOptions``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text2vec.arrays import BoolVector, FloatMatrix, IntVector
+from text2vec.engines.base import Engine
+from text2vec.engines.pooling import normalize_rows
+from text2vec.quantization import Precision, check_precision, quantize_embeddings
+from text2vec.text.tokenizer import TokenizedTexts, Tokenizer
+
+__all__ = ["WINDOW", "EncodeKeywords", "EncodeOptions", "EncodeResult", "Pipeline", "as_texts"]
+
+WINDOW = 4096
+"""Texts that are tokenised and planned together: enough to group by length, bounded in memory."""
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """Embeddings, with what became of each text.
+
+    Attributes
+    ----------
+    embeddings
+        Shape ``(n_texts, dim)``.
+    n_tokens
+        Tokens that were encoded, special tokens included, shape ``(n_texts,)``.
+    truncated
+        Whether the text was cut at the limit, shape ``(n_texts,)``.
+    """
+
+    embeddings: NDArray[Any]
+    n_tokens: IntVector
+    truncated: BoolVector
+
+
+class EncodeKeywords(TypedDict, total=False):
+    """The keywords of ``encode``, for type checkers."""
+
+    prompt_name: str | None
+    prompt: str | None
+    batch_size: int | None
+    show_progress_bar: bool | None
+    precision: Precision
+    normalize_embeddings: bool
+    truncate_dim: int | None
+
+
+@dataclass(frozen=True)
+class EncodeOptions:
+    """What a caller asks of ``encode``; the fields are its keywords.
+
+    Raises
+    ------
+    ValueError
+        If ``precision`` is unknown, or ``batch_size`` or ``truncate_dim`` is no number above 0.
+    """
+
+    prompt_name: str | None = None
+    prompt: str | None = None
+    batch_size: int | None = None
+    show_progress_bar: bool | None = None
+    precision: Precision = "float32"
+    normalize_embeddings: bool = False
+    truncate_dim: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no text could be encoded with."""
+        check_precision(self.precision)
+        for name in ("batch_size", "truncate_dim"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or int(value) < 1):
+                raise ValueError(f"{name} is {value!r}; expected a number above 0")
+
+    def find_prompt(self, prompts: Mapping[str, str], default: str | None) -> str:
+        """Return the text to put before each text; ``""`` for none.
+
+        Parameters
+        ----------
+        prompts
+            The model's prompts by name.
+        default
+            Name of the one that is used where none is asked for.
+
+        Returns
+        -------
+        str
+            ``prompt`` itself, else the prompt of that name, else the default one.
+
+        Raises
+        ------
+        ValueError
+            If there is no prompt of that name.
+        """
+        if self.prompt is not None:
+            return self.prompt
+        name = self.prompt_name if self.prompt_name is not None else default
+        if name is None:
+            return ""
+        if name not in prompts:
+            known = ", ".join(map(repr, prompts)) or "none"
+            raise ValueError(f"unknown prompt_name {name!r}; the model's prompts are: {known}")
+        return prompts[name]
+
+
+def as_texts(sentences: Iterable[str], first: int = 0) -> list[str]:
+    """Return the texts as a list, each checked to be one.
+
+    Parameters
+    ----------
+    sentences
+        Any iterable of strings.
+    first
+        Place of the first one, for messages.
+
+    Returns
+    -------
+    list[str]
+        The same texts.
+
+    Raises
+    ------
+    TypeError
+        If ``sentences`` is no iterable of strings; the message names the place and the value.
+
+    Examples
+    --------
+    >>> as_texts(["a", None])
+    Traceback (most recent call last):
+    ...
+    TypeError: text 1 is None; expected a str; use "" for a missing text
+    """
+    if isinstance(sentences, (bytes, bytearray, Mapping)) or not isinstance(sentences, Iterable):
+        raise TypeError(
+            f"sentences is a {type(sentences).__name__}; expected a str or an iterable of str"
+        )
+    texts = list(sentences)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f'text {first + i} is {_shown(text)}; expected a str; use "" for a missing text'
+            )
+    return texts
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"a {type(value).__name__}"
+
+
+class Pipeline:
+    """A tokenizer and an engine, joined.
+
+    Parameters
+    ----------
+    tokenizer, engine
+        What makes ids, and what makes embeddings of them.
+    dim
+        Length of an embedding as the engine gives it.
+    include_prompt
+        Whether a prompt's tokens count in the pooling.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, engine: Engine, *, dim: int, include_prompt: bool
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.engine = engine
+        self.dim = dim
+        self._include_prompt = include_prompt
+
+    def run(self, texts: Sequence[str], prompt: str, options: EncodeOptions) -> EncodeResult:
+        """Return the embeddings of a list of texts.
+
+        Parameters
+        ----------
+        texts
+            Checked texts; none give ``(0, dim)``.
+        prompt
+            Put before each.
+        options
+            What the caller asked.
+
+        Returns
+        -------
+        EncodeResult
+            In the order of ``texts``.
+        """
+        dim = self.width(options)
+        rows = np.empty((len(texts), dim), np.float32)
+        n_tokens = np.zeros(len(texts), np.int64)
+        truncated = np.zeros(len(texts), bool)
+        with _progress_bar(len(texts), options.show_progress_bar) as bar:
+            for start in range(0, len(texts), WINDOW):
+                part = slice(start, start + WINDOW)
+                tokens = self.tokenize(texts[part], prompt, start)
+                rows[part] = self._embed(tokens, prompt, options)[:, :dim]
+                n_tokens[part], truncated[part] = tokens.batch.lengths, tokens.truncated
+                bar.update(len(tokens.truncated))
+        if options.normalize_embeddings:
+            rows = normalize_rows(rows)
+        return EncodeResult(quantize_embeddings(rows, options.precision), n_tokens, truncated)
+
+    def stream(
+        self, texts: Iterable[str], prompt: str, options: EncodeOptions
+    ) -> Iterator[EncodeResult]:
+        """Yield the embeddings of an iterable without end, a window at a time.
+
+        Parameters
+        ----------
+        texts
+            Unchecked texts.
+        prompt
+            Put before each.
+        options
+            What the caller asked; the progress bar is the caller's.
+
+        Yields
+        ------
+        EncodeResult
+            At most ``WINDOW`` texts, in order.
+
+        Raises
+        ------
+        TypeError
+            If something is not a string.
+        """
+        source, first = iter(texts), 0
+        while window := as_texts(itertools.islice(source, WINDOW), first):
+            yield self.run(window, prompt, options)
+            first += len(window)
+
+    def tokenize(self, texts: Sequence[str], prompt: str = "", first: int = 0) -> TokenizedTexts:
+        """Return the ids of each text, the prompt put before it; ``first`` counts in messages."""
+        if prompt:
+            texts = [prompt + text for text in texts]
+        return self.tokenizer.tokenize(texts, first)
+
+    def width(self, options: EncodeOptions) -> int:
+        """Return the length of the embeddings that these options ask for.
+
+        Returns
+        -------
+        int
+            ``truncate_dim``, or all that the model has.
+
+        Raises
+        ------
+        ValueError
+            If the model's embeddings are shorter.
+        """
+        wanted = options.truncate_dim or self.dim
+        if wanted > self.dim:
+            raise ValueError(f"truncate_dim is {wanted}; the model's embeddings have {self.dim}")
+        return wanted
+
+    def _embed(self, tokens: TokenizedTexts, prompt: str, options: EncodeOptions) -> FloatMatrix:
+        skip = 0
+        if prompt and not self._include_prompt:
+            skip = self.tokenizer.count_prompt_tokens(prompt)
+        return self.engine.embed(tokens.batch, skip, options.batch_size)
+
+
+def _progress_bar(n_texts: int, wanted: bool | None) -> Any:  # noqa: FBT001
+    from tqdm import tqdm
+
+    shown = wanted if wanted is not None else n_texts > WINDOW and sys.stderr.isatty()
+    return tqdm(total=n_texts, unit="text", unit_scale=True, desc="encode", disable=not shown)

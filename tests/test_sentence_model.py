@@ -1,0 +1,370 @@
+"""SentenceModel as its users meet it: every option, every odd text, every fault at the door."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import shutil
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sentence_transformers import SentenceTransformer
+
+from tests.tiny_models import SENTENCES, write_sentence_transformers
+from text2vec import EncodeOptions, ModelFormatError, ModelNotFoundError, SentenceModel
+from text2vec.pipeline import EncodeKeywords
+
+ALONE = 1e-6  # what company may change in a vector of length 1
+AGREES = 2e-6  # float32 of torch against float32 of numpy, vectors of length 1
+PROMPTS = {"query": "how to ", "document": "", "other": "replace the "}
+
+
+@pytest.fixture(scope="session")
+def folder(model_folder, tmp_path_factory):
+    """Return a folder with prompts, a Dense layer and Normalize."""
+    rng = np.random.default_rng(3)
+    dense = {"in_features": 32, "out_features": 20, "bias": True}
+    dense["activation_function"] = "torch.nn.modules.activation.Tanh"
+    tensors = {
+        "linear.weight": rng.standard_normal((20, 32)).astype(np.float32),
+        "linear.bias": rng.standard_normal(20).astype(np.float32),
+    }
+    made = write_sentence_transformers(
+        model_folder("bert"),
+        tmp_path_factory.mktemp("st") / "model",
+        pooling={
+            "word_embedding_dimension": 32,
+            "pooling_mode_mean_tokens": True,
+            "include_prompt": False,
+        },
+        modules=(("Dense", dense, tensors), ("Normalize", {}, None)),
+    )
+    (made / "config_sentence_transformers.json").write_text(
+        json.dumps({"prompts": PROMPTS, "default_prompt_name": "other"})
+    )
+    return made
+
+
+@pytest.fixture(scope="session")
+def model(folder):
+    return SentenceModel(folder)
+
+
+@pytest.fixture(scope="session")
+def oracle(folder):
+    return SentenceTransformer(str(folder), device="cpu")
+
+
+TEXTS = list(SENTENCES)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"prompt_name": "query"},
+        {"prompt": "a prompt of mine "},
+        {"prompt": ""},
+        {"batch_size": 3},
+        {"truncate_dim": 7},
+        {"truncate_dim": 7, "normalize_embeddings": True},
+        {"precision": "int8"},
+        {"precision": "uint8"},
+        {"precision": "binary"},
+        {"precision": "ubinary", "truncate_dim": 9},
+    ],
+)
+def test_encode_any_option_equals_sentence_transformers(model, oracle, options):
+    got, expected = (m.encode(TEXTS, **options) for m in (model, oracle))
+    assert (got.dtype, got.shape) == (expected.dtype, expected.shape)
+    if got.dtype == np.float32:
+        np.testing.assert_allclose(got, expected, atol=AGREES)
+    else:  # a value on the edge of two steps may fall to either side
+        assert (got != expected).mean() < 0.03
+        assert np.abs(got.astype(int) - expected).max() <= 1 or "binary" in options["precision"]
+
+
+def test_encode_query_and_document_take_their_prompts(model, oracle):
+    for name in ("encode_query", "encode_document"):
+        got, expected = (getattr(m, name)(TEXTS) for m in (model, oracle))
+        np.testing.assert_allclose(got, expected, atol=AGREES)
+        explicit = getattr(model, name)(TEXTS, prompt_name="query")
+        np.testing.assert_allclose(explicit, model.encode(TEXTS, prompt_name="query"))
+
+
+def test_encode_float16_is_the_rounded_float32(model):
+    half = model.encode(TEXTS, precision="float16")
+    assert half.dtype == np.float16
+    assert (half == model.encode(TEXTS).astype(np.float16)).all()
+
+
+def test_encode_one_string_gives_one_vector(model):
+    one = model.encode(TEXTS[0])
+    assert one.shape == (20,)
+    np.testing.assert_allclose(one, model.encode([TEXTS[0]])[0], atol=ALONE)
+
+
+@pytest.mark.parametrize("kind", [tuple, iter, lambda x: (t for t in x), np.array])
+def test_encode_any_iterable_keeps_order(model, kind):
+    np.testing.assert_allclose(model.encode(kind(TEXTS)), model.encode(TEXTS), atol=ALONE)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8", "binary"])
+def test_encode_no_texts_keep_dim(model, precision):
+    rows = model.encode([], precision=precision)
+    assert rows.shape == ((0, 3) if precision == "binary" else (0, 20))
+
+
+def test_encode_empty_text_is_a_text(model):
+    assert np.isfinite(model.encode("")).all()
+    assert model.encode("").any()
+
+
+@given(texts=st.lists(st.text(max_size=40), min_size=1, max_size=12), data=st.data())
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_encode_text_depends_on_itself_alone(model, texts, data):
+    order = data.draw(st.permutations(range(len(texts))))
+    size = data.draw(st.none() | st.integers(1, 4))
+    together = model.encode(texts)
+    shuffled = model.encode([texts[i] for i in order], batch_size=size)
+    alone = np.array([model.encode(text) for text in texts])
+    assert np.abs(shuffled - together[list(order)]).max() <= ALONE
+    assert np.abs(alone - together).max() <= ALONE
+
+
+def test_encode_from_several_threads_at_once(model):
+    expected, results = model.encode(TEXTS), [None] * 6
+
+    def work(i):
+        results[i] = model.encode(TEXTS)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for rows in results:
+        np.testing.assert_allclose(rows, expected, atol=ALONE)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "message"),
+    [
+        (None, "sentences is a NoneType; expected a str or an iterable of str"),
+        (5, "sentences is a int"),
+        (b"bytes", "sentences is a bytes"),
+        ({"a": 1}, "sentences is a dict"),
+        (["a", None], 'text 1 is None; expected a str; use "" for a missing text'),
+        ([math.nan], "text 0 is nan"),
+        (["a", "b", 7], "text 2 is 7"),
+        ([["a"]], r"text 0 is \['a'\]"),
+        ([b"x" * 100], "text 0 is a bytes"),
+    ],
+)
+def test_encode_what_is_no_text_is_refused(model, sentences, message):
+    with pytest.raises(TypeError, match=message):
+        model.encode(sentences)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"precision": "int4"}, "unknown precision 'int4'"),
+        ({"batch_size": 0}, "batch_size is 0; expected a number above 0"),
+        ({"truncate_dim": -1}, "truncate_dim is -1"),
+        ({"truncate_dim": 21}, "truncate_dim is 21; the model's embeddings have 20"),
+        ({"prompt_name": "nope"}, "unknown prompt_name 'nope'; the model's prompts are: 'query'"),
+    ],
+)
+def test_encode_impossible_option_is_refused_even_without_texts(model, options, message):
+    with pytest.raises(ValueError, match=message):
+        model.encode([], **options)
+
+
+def test_encode_lone_surrogate_is_refused_with_its_place(model):
+    with pytest.raises(ValueError, match=r"text 4097 holds a lone surrogate U\+D800"):
+        model.encode(["a"] * 4097 + ["\ud800"])
+
+
+def test_encode_logs_once_how_many_texts_were_cut(model, caplog):
+    texts = ["word " * 100 if i in {1, 5000} else "a" for i in range(5001)]
+    with caplog.at_level(logging.WARNING, "text2vec"):
+        model.encode(texts)
+    assert [r.getMessage() for r in caplog.records] == [
+        "2 of 5001 texts were cut at 32 tokens (text 1, 5000); encode_result() says which"
+    ]
+
+
+def test_encode_result_says_which_texts_were_cut(model, caplog):
+    result = model.encode_result(["a", "word " * 100, ""], prompt="")
+    assert result.truncated.tolist() == [False, True, False]
+    assert result.n_tokens.tolist() == [3, 32, 2]
+    assert result.embeddings.shape == (3, 20)
+    assert not caplog.records
+
+
+def test_encode_iter_equals_encode_and_bounds_memory(model):
+    def endless():
+        while True:
+            yield from ("a", "b c", "word " * 30)
+
+    rows = model.encode_iter(endless())
+    expected = model.encode(["a", "b c", "word " * 30])
+    first = [next(rows) for _ in range(6)]
+    np.testing.assert_allclose(first, np.vstack([expected, expected]), atol=ALONE)
+    tracemalloc.start()
+    for _ in range(3 * 4096):
+        next(rows)
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(2 * 4096):
+        next(rows)
+    assert tracemalloc.get_traced_memory()[0] < before + 2_000_000
+    tracemalloc.stop()
+
+
+def test_encode_iter_refuses_at_the_call_what_it_can(model):
+    with pytest.raises(ValueError, match="takes each dimension's range from all texts"):
+        model.encode_iter([], precision="int8")
+    with pytest.raises(ValueError, match="unknown prompt_name"):
+        model.encode_iter([], prompt_name="nope")
+
+
+def test_encode_iter_names_the_place_of_a_wrong_text(model):
+    rows = model.encode_iter(["a"] * 4096 + [None])
+    with pytest.raises(TypeError, match="text 4096 is None"):
+        list(rows)
+
+
+def test_encode_tokens_gives_a_matrix_per_text(model):
+    states = model.encode_tokens(["a", "", "two words"])
+    assert [s.shape[1] for s in states] == [32, 32, 32]
+    assert [len(s) for s in states] == model.tokenize(["a", "", "two words"]).batch.lengths.tolist()
+
+
+def test_similarity_equals_sentence_transformers(model, oracle):
+    a, b = model.encode(TEXTS[:4]), model.encode(TEXTS[4:8])
+    np.testing.assert_allclose(model.similarity(a, b), oracle.similarity(a, b).numpy(), atol=AGREES)
+    np.testing.assert_allclose(
+        model.similarity_pairwise(a, b), oracle.similarity_pairwise(a, b).numpy(), atol=AGREES
+    )
+
+
+@pytest.mark.parametrize("pooling", ["cls", "lasttoken", ("cls", "mean"), "first_last_avg"])
+def test_pooling_may_be_chosen(model_folder, pooling, tmp_path):
+    chosen = SentenceModel(model_folder("bert"), pooling=pooling)
+    assert chosen.dim == (64 if isinstance(pooling, tuple) else 32)
+    states = chosen.encode_tokens(TEXTS[:2])
+    if pooling == "cls":
+        np.testing.assert_allclose(chosen.encode(TEXTS[:2]), [s[0] for s in states], atol=1e-5)
+
+
+def test_first_last_avg_of_one_text_is_that_of_the_original(model_folder):
+    import torch
+    import transformers
+
+    body = model_folder("bert")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(body)
+    inputs = tokenizer([TEXTS[2]], return_tensors="pt")
+    with torch.no_grad():
+        hidden = transformers.AutoModel.from_pretrained(body)(
+            inputs["input_ids"], output_hidden_states=True
+        ).hidden_states
+    expected = (hidden[1].mean(1) + hidden[-1].mean(1)) / 2
+    got = SentenceModel(body, pooling="first_last_avg").encode(TEXTS[2])
+    np.testing.assert_allclose(got, expected[0].numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"max_seq_length": 67}, "max_seq_length is 67; expected 1 to 66"),
+        ({"max_seq_length": 2}, "expected more than the 2 special tokens"),
+        ({"pooling": "meen"}, "unknown pooling 'meen'; expected cls"),
+        ({"pooling": ("cls", "mean")}, "gives 64 dimensions; the model's Dense layer expects 32"),
+        ({"engine": "magic"}, "unknown engine 'magic'; expected auto or one of"),
+        ({"dtype": "int3", "engine": "reference"}, "engine 'reference' has no dtype 'int3'"),
+        ({"device": "cuda", "engine": "reference"}, "engine 'reference' has no device 'cuda'"),
+        ({"num_threads": 0}, "num_threads is 0; expected 1 to 1024"),
+        ({"truncate_dim": 21}, "truncate_dim is 21; the model's embeddings have 20"),
+        ({"default_prompt_name": "nope"}, "unknown default_prompt_name 'nope'"),
+    ],
+)
+def test_open_impossible_option_is_refused(folder, options, message):
+    with pytest.raises(ValueError, match=message):
+        SentenceModel(folder, **options)
+
+
+def test_open_default_model_that_is_absent_says_how_to_get_it():
+    with pytest.raises(ModelNotFoundError, match=r"run: text2vec build-model"):
+        SentenceModel()
+
+
+def test_open_without_tokenizer_is_refused(folder, tmp_path):
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    (broken / "tokenizer.json").unlink()
+    with pytest.raises(ModelFormatError, match="has no tokenizer"):
+        SentenceModel(broken)
+
+
+def test_open_truncated_weights_are_refused(folder, tmp_path):
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    whole = (broken / "model.safetensors").read_bytes()
+    (broken / "model.safetensors").write_bytes(whole[:-100])
+    with pytest.raises(ModelFormatError, match=r"model.safetensors"):
+        SentenceModel(broken)
+
+
+def test_open_unreadable_folder_is_refused(folder, tmp_path):
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    (broken / "config.json").unlink()
+    (broken / "config.json").mkdir()
+    with pytest.raises(ModelFormatError, match=r"config.json"):
+        SentenceModel(broken)
+
+
+def test_open_says_aloud_what_it_assumes(model_folder, caplog):
+    with caplog.at_level(logging.WARNING, "text2vec"):
+        SentenceModel(model_folder("bert"))
+    assert "mean pooling and 66 tokens assumed" in caplog.text
+
+
+def test_prompts_may_be_replaced(folder):
+    model = SentenceModel(folder, prompts={"mine": "word "}, default_prompt_name="mine")
+    same = SentenceModel(folder).encode(TEXTS, prompt="word ")
+    np.testing.assert_allclose(model.encode(TEXTS), same, atol=ALONE)
+
+
+def test_describe_is_json(model):
+    described = json.loads(json.dumps(model.describe()))
+    assert described["engine"] == "reference"
+    assert described["dim"] == 20
+
+
+def test_keywords_are_the_options():
+    assert set(EncodeKeywords.__annotations__) == set(EncodeOptions.__dataclass_fields__)
+
+
+def test_progress_bar_is_shown_where_asked(model, capsys):
+    model.encode(["a", "b"], show_progress_bar=True)
+    shown = capsys.readouterr()
+    assert "encode: 100%" in shown.err
+    assert not shown.out
+
+
+def test_progress_bar_is_not_shown_where_nobody_looks(model, capsys):
+    model.encode(["a"] * 5000)
+    assert not capsys.readouterr().err
+
+
+def test_environment_is_left_alone(folder):
+    before = dict(os.environ)
+    SentenceModel(folder).encode(["a"])
+    assert dict(os.environ) == before
