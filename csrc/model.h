@@ -20,7 +20,9 @@ constexpr int kRowPad = 16;
 // intermediate activations stay in the cache.
 constexpr int kFeedForwardPiece = 512;
 
-static constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
+static constexpr int round_up(int n, int multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 
 // No member functions here: families include this file, see README.md.
 struct Shape {
@@ -39,11 +41,11 @@ struct Shape {
 
 // y = x W^T + bias, with W in the order of one Product's inner loop.
 struct Linear {
-  int outputs = 0, inputs = 0;         // both padded
+  int outputs = 0, inputs = 0;  // both padded
   const void* panels = nullptr;
-  const float* bias = nullptr;         // (outputs,)
-  const float* scales = nullptr;       // (outputs,), int8 only
-  const int32_t* start = nullptr;      // (outputs,), int8 only: what the accumulators start from
+  const float* bias = nullptr;     // (outputs,)
+  const float* scales = nullptr;   // (outputs,), int8 only
+  const int32_t* start = nullptr;  // (outputs,), int8 only: what the accumulators start from
 };
 
 struct Norm {

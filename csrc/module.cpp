@@ -25,8 +25,11 @@ T get(const nb::dict& shape, const char* key) {
   try {
     return nb::cast<T>(shape[key]);
   } catch (const nb::cast_error&) {
-    refuse("shape[\"" + std::string(key) + "\"] is " + nb::repr(shape[key]).c_str() + "; expected " +
-           (std::is_same_v<T, int> ? "a whole number" : std::is_same_v<T, float> ? "a number" : "a name"));
+    refuse("shape[\"" + std::string(key) + "\"] is " + nb::repr(shape[key]).c_str() +
+           "; expected " +
+           (std::is_same_v<T, int>     ? "a whole number"
+            : std::is_same_v<T, float> ? "a number"
+                                       : "a name"));
   }
 }
 
@@ -34,7 +37,8 @@ text2vec::Activation activation_by_name(const std::string& name) {
   if (name == "gelu") return text2vec::Activation::gelu;
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return text2vec::Activation::gelu_tanh;
   if (name == "relu") return text2vec::Activation::relu;
-  refuse("shape[\"activation\"] is \"" + name + "\"; expected gelu, gelu_new, gelu_pytorch_tanh or relu");
+  refuse("shape[\"activation\"] is \"" + name +
+         "\"; expected gelu, gelu_new, gelu_pytorch_tanh or relu");
 }
 
 text2vec::Shape read_shape(const nb::dict& shape) {
@@ -52,7 +56,8 @@ text2vec::Shape read_shape(const nb::dict& shape) {
 }
 
 text2vec::Dtype dtype_by_name(const std::string& name) {
-  for (const auto dtype : {text2vec::Dtype::float32, text2vec::Dtype::bfloat16, text2vec::Dtype::int8})
+  for (const auto dtype :
+       {text2vec::Dtype::float32, text2vec::Dtype::bfloat16, text2vec::Dtype::int8})
     if (name == text2vec::dtype_name(dtype)) return dtype;
   refuse("dtype is \"" + name + "\"; expected float32, bfloat16 or int8");
 }
@@ -88,7 +93,8 @@ class PyEncoder {
     const text2vec::Shape sizes = read_shape(shape);
     const text2vec::Dtype format = dtype_by_name(dtype);
     const nb::gil_scoped_release release;
-    encoder_ = std::make_unique<text2vec::Encoder>(sizes, arrays, head, format, kernels, num_threads);
+    encoder_ =
+        std::make_unique<text2vec::Encoder>(sizes, arrays, head, format, kernels, num_threads);
   }
 
   Matrix embed(const Ids& ids, const Offsets& offsets, int num_threads, int skip) const {
@@ -126,6 +132,7 @@ nb::list available_kernels() {
 
 NB_MODULE(_native, m) {
   m.doc() = "The native encoder engine; use it through text2vec.engines.native.";
+  m.attr("__all__") = nb::make_tuple("Encoder", "available_kernels");
   m.def("available_kernels", &available_kernels,
         "(family, variant, dtype, what the machine lacks) of every engine, best first.");
   nb::class_<PyEncoder>(m, "Encoder")

@@ -21,11 +21,13 @@ std::string text(const std::vector<size_t>& shape) {
 void require_range(const char* name, int value, int low, int high) {
   if (value < low || value > high)
     throw std::invalid_argument("shape[\"" + std::string(name) + "\"] is " + std::to_string(value) +
-                                "; expected " + std::to_string(low) + " to " + std::to_string(high));
+                                "; expected " + std::to_string(low) + " to " +
+                                std::to_string(high));
 }
 
 void read_word_row(const void* rows, int64_t row, int width, float* out) {
-  std::memcpy(out, static_cast<const float*>(rows) + row * width, sizeof(float) * static_cast<size_t>(width));
+  std::memcpy(out, static_cast<const float*>(rows) + row * width,
+              sizeof(float) * static_cast<size_t>(width));
 }
 
 void require_finite(const std::string& name, const float* values, size_t count) {
@@ -45,18 +47,22 @@ void derive(Shape& s) {
   require_range("max_positions", s.max_positions, 1, 1 << 20);
   require_range("position_offset", s.position_offset, 0, s.max_positions - 1);
   if (s.hidden % 8 != 0)
-    throw std::invalid_argument("shape[\"hidden\"] is " + std::to_string(s.hidden) + "; expected a multiple of 8");
+    throw std::invalid_argument("shape[\"hidden\"] is " + std::to_string(s.hidden) +
+                                "; expected a multiple of 8");
   if (s.hidden % s.heads != 0)
     throw std::invalid_argument("shape[\"hidden\"] is " + std::to_string(s.hidden) +
-                                "; expected a multiple of shape[\"heads\"], " + std::to_string(s.heads));
+                                "; expected a multiple of shape[\"heads\"], " +
+                                std::to_string(s.heads));
   if (!(s.layer_norm_eps > 0 && s.layer_norm_eps < 1))
-    throw std::invalid_argument("shape[\"layer_norm_eps\"] is " + std::to_string(s.layer_norm_eps) + "; expected a small positive number");
+    throw std::invalid_argument("shape[\"layer_norm_eps\"] is " + std::to_string(s.layer_norm_eps) +
+                                "; expected a small positive number");
   s.head_dim = s.hidden / s.heads;
   s.width = round_up(s.hidden, kPad);
   s.qkv_width = round_up(3 * s.hidden, kPad);
   s.pieces = (s.intermediate + kFeedForwardPiece - 1) / kFeedForwardPiece;
   s.piece_width = round_up((s.intermediate + s.pieces - 1) / s.pieces, kPad);
-  s.pieces = (s.intermediate + s.piece_width - 1) / s.piece_width;  // the last may have become empty
+  s.pieces =
+      (s.intermediate + s.piece_width - 1) / s.piece_width;  // the last may have become empty
 }
 
 // Matrices lie back to back in pieces of this size, so that they fill huge pages.
@@ -77,17 +83,22 @@ class Packer {
     for (int i = 0; i < shape_.layers; i++) layer(i);
     out_.model_.layers = out_.layers_.data();
     for (const auto& entry : arrays_)
-      if (!used_.count(entry.first)) throw std::invalid_argument("weights[\"" + entry.first + "\"] is not part of this shape");
-    share_out(static_cast<int>(tasks_.size()), threads, [&](int, int i) { tasks_[static_cast<size_t>(i)](); });
+      if (!used_.count(entry.first))
+        throw std::invalid_argument("weights[\"" + entry.first + "\"] is not part of this shape");
+    share_out(static_cast<int>(tasks_.size()), threads,
+              [&](int, int i) { tasks_[static_cast<size_t>(i)](); });
   }
 
  private:
   const float* find(const std::string& name, const std::vector<size_t>& shape) {
     const auto found = arrays_.find(name);
-    if (found == arrays_.end()) throw std::invalid_argument("weights[\"" + name + "\"] is missing; expected shape " + text(shape));
+    if (found == arrays_.end())
+      throw std::invalid_argument("weights[\"" + name + "\"] is missing; expected shape " +
+                                  text(shape));
     used_.insert(name);
     if (found->second.shape != shape)
-      throw std::invalid_argument("weights[\"" + name + "\"] has shape " + text(found->second.shape) + "; expected " + text(shape));
+      throw std::invalid_argument("weights[\"" + name + "\"] has shape " +
+                                  text(found->second.shape) + "; expected " + text(shape));
     return found->second.values;
   }
 
@@ -125,11 +136,13 @@ class Packer {
 
   void embeddings() {
     const auto width = static_cast<size_t>(shape_.width);
-    out_.model_.words = {find("word", {static_cast<size_t>(shape_.vocab_size), hidden()}), read_word_row};
+    out_.model_.words = {find("word", {static_cast<size_t>(shape_.vocab_size), hidden()}),
+                         read_word_row};
     const auto rows = static_cast<size_t>(shape_.max_positions);
     const float* from = find("position", {rows, hidden()});
     float* to = allocate<float>(rows * width);
-    for (size_t r = 0; r < rows; r++) std::copy(from + r * hidden(), from + (r + 1) * hidden(), to + r * width);
+    for (size_t r = 0; r < rows; r++)
+      std::copy(from + r * hidden(), from + (r + 1) * hidden(), to + r * width);
     for (const char* name : {"token_type", "task_type"}) {
       const auto found = arrays_.find(name);
       if (found == arrays_.end()) continue;
@@ -144,8 +157,12 @@ class Packer {
 
   void layer(int index) {
     const std::string at = "layers." + std::to_string(index) + ".";
-    const auto square = [&](const std::string& name) { return find(at + name + ".weight", {hidden(), hidden()}); };
-    const auto bias = [&](const std::string& name, size_t n) { return find(at + name + ".bias", {n}); };
+    const auto square = [&](const std::string& name) {
+      return find(at + name + ".weight", {hidden(), hidden()});
+    };
+    const auto bias = [&](const std::string& name, size_t n) {
+      return find(at + name + ".bias", {n});
+    };
     const int h = shape_.hidden;
     Layer& layer = out_.layers_[static_cast<size_t>(index)];
 
@@ -154,10 +171,13 @@ class Packer {
     std::vector<float> qkv_bias;
     for (const char* name : {"query", "key", "value"}) {
       const float* from = bias(name, hidden());
-      for (size_t i = 0; i < hidden(); i++) qkv_bias.push_back(from[i] * (qkv_bias.size() < hidden() ? qkv.factor : 1));
+      for (size_t i = 0; i < hidden(); i++)
+        qkv_bias.push_back(from[i] * (qkv_bias.size() < hidden() ? qkv.factor : 1));
     }
     layer.qkv = linear(at + "query, key or value", qkv, qkv_bias.data());
-    layer.attention_output = linear(at + "attention_output", {{square("attention_output")}, h, h, h, h, 1}, bias("attention_output", hidden()));
+    layer.attention_output =
+        linear(at + "attention_output", {{square("attention_output")}, h, h, h, h, 1},
+               bias("attention_output", hidden()));
     layer.attention_norm = norm(at + "attention_norm");
     feed_forward(at, layer, index);
     layer.output_norm = norm(at + "output_norm");
@@ -172,9 +192,13 @@ class Packer {
     Linear* downs = ups + shape_.pieces;
     const int h = shape_.hidden;
     for (int piece = 0; piece < shape_.pieces; piece++) {
-      const int first = piece * shape_.piece_width, size = std::min(shape_.piece_width, shape_.intermediate - first);
-      ups[piece] = linear(at + "intermediate", {{up + static_cast<ptrdiff_t>(first) * h}, size, size, h, h, 1}, up_bias + first);
-      downs[piece] = linear(at + "output", {{down + first}, h, h, size, shape_.intermediate, 1}, piece ? nullptr : down_bias);
+      const int first = piece * shape_.piece_width,
+                size = std::min(shape_.piece_width, shape_.intermediate - first);
+      ups[piece] =
+          linear(at + "intermediate",
+                 {{up + static_cast<ptrdiff_t>(first) * h}, size, size, h, h, 1}, up_bias + first);
+      downs[piece] = linear(at + "output", {{down + first}, h, h, size, shape_.intermediate, 1},
+                            piece ? nullptr : down_bias);
     }
     layer.up = ups;
     layer.down = downs;
@@ -189,13 +213,17 @@ class Packer {
     const bool coded = engine_.dtype == Dtype::int8;
     float* scales = coded ? allocate<float>(outputs) : nullptr;
     int32_t* start = coded ? allocate<int32_t>(outputs) : nullptr;
-    out.bias = bias ? copy(name + ".bias", bias, static_cast<size_t>(matrix.outputs)) : allocate<float>(outputs);
+    out.bias = bias ? copy(name + ".bias", bias, static_cast<size_t>(matrix.outputs))
+                    : allocate<float>(outputs);
     out.panels = panels, out.scales = scales, out.start = start;
     const int inputs = out.inputs;
     for (int first = 0; first < out.outputs; first += kPad)
       tasks_.push_back([=, pack = engine_.pack] {
         for (int n = first; n < std::min(first + kPad, matrix.outputs); n++)
-          require_finite(name + ".weight", matrix.parts[n / matrix.part_outputs] + n % matrix.part_outputs * matrix.stride, static_cast<size_t>(matrix.inputs));
+          require_finite(
+              name + ".weight",
+              matrix.parts[n / matrix.part_outputs] + n % matrix.part_outputs * matrix.stride,
+              static_cast<size_t>(matrix.inputs));
         pack(matrix, first, inputs, panels, scales, start);
       });
     return out;
@@ -211,7 +239,8 @@ class Packer {
   std::vector<std::function<void()>> tasks_;
 };
 
-PackedModel::PackedModel(const Shape& shape, const Arrays& arrays, const Engine& engine, int threads) {
+PackedModel::PackedModel(const Shape& shape, const Arrays& arrays, const Engine& engine,
+                         int threads) {
   Packer(*this, shape, arrays, engine).run(threads);
 }
 

@@ -57,16 +57,30 @@ void pool(Pooling pooling, const States& s, int skip, float* out) {
   std::fill_n(out, s.hidden, 0.0f);
   const int tokens = s.tokens - skip;
   if (s.tokens == 0) return;
-  if (tokens <= 0 && pooling == Pooling::cls) skip = 0;
-  else if (tokens <= 0 && pooling != Pooling::lasttoken) return;
+  if (tokens <= 0 && pooling == Pooling::cls)
+    skip = 0;
+  else if (tokens <= 0 && pooling != Pooling::lasttoken)
+    return;
   const auto count = static_cast<float>(tokens);
   switch (pooling) {
-    case Pooling::mean: add_rows(s.last, s, skip, 1 / count, out); break;
-    case Pooling::cls: std::copy_n(s.last + skip * s.stride, s.hidden, out); break;
-    case Pooling::max: maximum(s, skip, out); break;
-    case Pooling::mean_sqrt_len_tokens: add_rows(s.last, s, skip, 1 / std::sqrt(count), out); break;
-    case Pooling::weightedmean: weighted_mean(s, skip, out); break;
-    case Pooling::lasttoken: std::copy_n(s.last + (s.tokens - 1) * s.stride, s.hidden, out); break;
+    case Pooling::mean:
+      add_rows(s.last, s, skip, 1 / count, out);
+      break;
+    case Pooling::cls:
+      std::copy_n(s.last + skip * s.stride, s.hidden, out);
+      break;
+    case Pooling::max:
+      maximum(s, skip, out);
+      break;
+    case Pooling::mean_sqrt_len_tokens:
+      add_rows(s.last, s, skip, 1 / std::sqrt(count), out);
+      break;
+    case Pooling::weightedmean:
+      weighted_mean(s, skip, out);
+      break;
+    case Pooling::lasttoken:
+      std::copy_n(s.last + (s.tokens - 1) * s.stride, s.hidden, out);
+      break;
     case Pooling::first_last_avg:
       add_rows(s.first, s, skip, 0.5f / count, out);
       add_rows(s.last, s, skip, 0.5f / count, out);

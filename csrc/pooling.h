@@ -7,7 +7,15 @@
 
 namespace text2vec {
 
-enum class Pooling { mean, cls, max, mean_sqrt_len_tokens, weightedmean, lasttoken, first_last_avg };
+enum class Pooling {
+  mean,
+  cls,
+  max,
+  mean_sqrt_len_tokens,
+  weightedmean,
+  lasttoken,
+  first_last_avg
+};
 
 // Throws std::invalid_argument that lists the names.
 Pooling pooling_by_name(const std::string& name);

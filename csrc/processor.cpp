@@ -95,8 +95,9 @@ unsigned machine_features() {
 }
 
 std::string feature_names(unsigned features) {
-  static constexpr const char* kNames[] = {"AVX2 with FMA", "AVX-VNNI",     "AVX-512 (F, BW, VL, DQ)",
-                                           "AVX-512 VNNI",  "AVX-512 BF16", "AMX (INT8, BF16)"};
+  static constexpr const char* kNames[] = {
+      "AVX2 with FMA", "AVX-VNNI",     "AVX-512 (F, BW, VL, DQ)",
+      "AVX-512 VNNI",  "AVX-512 BF16", "AMX (INT8, BF16)"};
   std::string out;
   for (unsigned i = 0; i < sizeof kNames / sizeof *kNames; i++)
     if (features >> i & 1) out += (out.empty() ? "" : ", ") + std::string(kNames[i]);

@@ -12,12 +12,17 @@ namespace {
 const Engine* const kEngines[] = {
 #if defined(TEXT2VEC_X86)
 #if defined(TEXT2VEC_AMX)
-    &amx_bfloat16,   &amx_int8,
+    &amx_bfloat16,      &amx_int8,
 #endif
-    &avx512_float32, &avx512_bf16_bfloat16, &avx512_bfloat16, &avx512_vnni_int8, &avx512_int8,
-    &avx2_float32,   &avx2_bfloat16,        &avx2_vnni_int8,  &avx2_int8,
+    &avx512_float32,    &avx512_bf16_bfloat16,
+    &avx512_bfloat16,   &avx512_vnni_int8,
+    &avx512_int8,       &avx2_float32,
+    &avx2_bfloat16,     &avx2_vnni_int8,
+    &avx2_int8,
 #endif
-    &portable_float32, &portable_bfloat16, &portable_int8, &amx_emulated_bfloat16, &amx_emulated_int8,
+    &portable_float32,  &portable_bfloat16,
+    &portable_int8,     &amx_emulated_bfloat16,
+    &amx_emulated_int8,
 };
 
 std::string missing_features(const Engine& engine) {
@@ -32,9 +37,12 @@ std::string full_name(const Engine& engine) {
 
 const char* dtype_name(Dtype dtype) {
   switch (dtype) {
-    case Dtype::float32: return "float32";
-    case Dtype::bfloat16: return "bfloat16";
-    case Dtype::int8: return "int8";
+    case Dtype::float32:
+      return "float32";
+    case Dtype::bfloat16:
+      return "bfloat16";
+    case Dtype::int8:
+      return "int8";
   }
   return "?";
 }
@@ -45,7 +53,8 @@ const Engine& choose_engine(const std::string& kernels, Dtype dtype) {
     if (known.find(engine->family) == std::string::npos)
       known += (known.empty() ? "" : ", ") + std::string(engine->family);
     if (engine->dtype != dtype) continue;
-    const bool wanted = (kernels == "auto" && engine->automatic) || kernels == engine->family || kernels == full_name(*engine);
+    const bool wanted = (kernels == "auto" && engine->automatic) || kernels == engine->family ||
+                        kernels == full_name(*engine);
     if (!wanted) continue;
     const std::string missing = missing_features(*engine);
     if (missing.empty()) return *engine;
@@ -53,8 +62,7 @@ const Engine& choose_engine(const std::string& kernels, Dtype dtype) {
   }
   if (!lacking.empty())
     throw std::invalid_argument("kernels=\"" + kernels + "\" cannot run here with dtype " +
-                                dtype_name(dtype) + ": " + lacking +
-                                ". Choose kernels=\"auto\".");
+                                dtype_name(dtype) + ": " + lacking + ". Choose kernels=\"auto\".");
   throw std::invalid_argument("kernels=\"" + kernels + "\" has no kernels for dtype " +
                               dtype_name(dtype) + "; expected \"auto\" or one of " + known + ".");
 }
@@ -62,7 +70,8 @@ const Engine& choose_engine(const std::string& kernels, Dtype dtype) {
 std::vector<FamilyReport> report_engines() {
   std::vector<FamilyReport> out;
   for (const Engine* engine : kEngines)
-    out.push_back({engine->family, engine->variant, dtype_name(engine->dtype), missing_features(*engine)});
+    out.push_back(
+        {engine->family, engine->variant, dtype_name(engine->dtype), missing_features(*engine)});
   return out;
 }
 

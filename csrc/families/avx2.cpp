@@ -31,8 +31,10 @@ struct PairCodes {
   static void encode(const float* row, int n, float inverse, int16_t* out) {
     const __m256 factor = _mm256_set1_ps(inverse);
     for (int i = 0; i < n; i += 16) {
-      const __m256i both = _mm256_packs_epi32(S::rounded(row + i, factor), S::rounded(row + i + 8, factor));
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), _mm256_permute4x64_epi64(both, 0xd8));
+      const __m256i both =
+          _mm256_packs_epi32(S::rounded(row + i, factor), S::rounded(row + i + 8, factor));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i),
+                          _mm256_permute4x64_epi64(both, 0xd8));
     }
   }
 };

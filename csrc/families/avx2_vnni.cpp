@@ -28,11 +28,13 @@ struct VnniCodes {
   }
   static void encode(const float* row, int n, float inverse, uint8_t* out) {
     const __m256 factor = _mm256_set1_ps(inverse);
-    const __m256i flip = _mm256_set1_epi8(static_cast<char>(0x80));  // plus 128
+    const __m256i flip = _mm256_set1_epi8(static_cast<char>(0x80));   // plus 128
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);  // undoes the packing's lanes
     for (int i = 0; i < n; i += 32) {
-      const __m256i low = _mm256_packs_epi32(S::rounded(row + i, factor), S::rounded(row + i + 8, factor));
-      const __m256i high = _mm256_packs_epi32(S::rounded(row + i + 16, factor), S::rounded(row + i + 24, factor));
+      const __m256i low =
+          _mm256_packs_epi32(S::rounded(row + i, factor), S::rounded(row + i + 8, factor));
+      const __m256i high =
+          _mm256_packs_epi32(S::rounded(row + i + 16, factor), S::rounded(row + i + 24, factor));
       const __m256i codes = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), _mm256_xor_si256(codes, flip));
     }

@@ -32,9 +32,7 @@ struct Bfloat16 {
     return as_pairs(_mm512_set1_epi32(pair));
   }
   static __m512 start(const int32_t*, int) { return _mm512_setzero_ps(); }
-  static __m512 multiply(__m512 acc, __m512bh a, Weights w) {
-    return _mm512_dpbf16_ps(acc, a, w);
-  }
+  static __m512 multiply(__m512 acc, __m512bh a, Weights w) { return _mm512_dpbf16_ps(acc, a, w); }
   static __m512 finish(__m512 acc, const float*, int, const float*, int, __m512 bias) {
     return _mm512_add_ps(acc, bias);
   }

@@ -42,8 +42,8 @@ struct Attention {
       for (int t = 0; t < tiles; t++) {
         const int first = text.tokens * t / tiles, last = text.tokens * (t + 1) / tiles;
         Gemm<P>::with_height(last - first, [&](auto rows) {
-          query_tile<decltype(rows)::value>(q, text, head_dim, first, k, v, scores,
-                                            head * head_dim, sink);
+          query_tile<decltype(rows)::value>(q, text, head_dim, first, k, v, scores, head * head_dim,
+                                            sink);
         });
       }
     }
@@ -54,8 +54,9 @@ struct Attention {
   // are replaced, not multiplied by zero, before the softmax.
   static void pack_keys(const float* k, const TextRows& text, int head_dim, float* out) {
     for (int key = 0; key < text.tokens; key += S::width) {
-      float* panel = out + static_cast<ptrdiff_t>(key / kColumns) * kColumns *
-                               round_up(head_dim, S::width) + key % kColumns;
+      float* panel =
+          out + static_cast<ptrdiff_t>(key / kColumns) * kColumns * round_up(head_dim, S::width) +
+          key % kColumns;
       for (int d = 0; d < head_dim; d += S::width)
         S::transpose(k + key * text.stride + d, text.stride, panel + d * kColumns, kColumns);
     }
@@ -72,8 +73,8 @@ struct Attention {
 
   template <int Height, class Sink>
   static TEXT2VEC_NOINLINE void query_tile(const float* q, const TextRows& text, int head_dim,
-                                           int first, const float* k, const float* v,
-                                           float* scores, int column, Sink& sink) {
+                                           int first, const float* k, const float* v, float* scores,
+                                           int column, Sink& sink) {
     const int keys = round_up(text.tokens, kColumns);
     const float* const rows = q + first * text.stride;
     if (text.tokens <= S::width) {  // half a panel: most short texts
@@ -117,8 +118,8 @@ struct Attention {
     const int whole = tokens - tokens % S::width;
     auto top = S::set1(kNoScore);
     for (int i = 0; i < whole; i += S::width) top = S::max(top, S::load(scores + i));
-    const auto rest = S::select_first(tokens - whole, whole < tokens ? S::load(scores + whole) : top,
-                                      S::set1(kNoScore));
+    const auto rest = S::select_first(
+        tokens - whole, whole < tokens ? S::load(scores + whole) : top, S::set1(kNoScore));
     const auto largest = S::set1(S::maximum(S::max(top, rest)));
     auto sum = S::zero();
     for (int i = 0; i < whole; i += S::width) {
@@ -127,7 +128,8 @@ struct Attention {
       sum = S::add(sum, e);
     }
     if (whole < tokens) {
-      const auto e = S::select_first(tokens - whole, exp_negative<S>(S::sub(rest, largest)), S::zero());
+      const auto e =
+          S::select_first(tokens - whole, exp_negative<S>(S::sub(rest, largest)), S::zero());
       S::store(scores + whole, e);
       sum = S::add(sum, e);
     }

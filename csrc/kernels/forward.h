@@ -26,12 +26,12 @@ struct Arena {
 // What a block needs between its layers. `Code` is the product's activation type.
 template <class P, class F>
 struct Workspace {
-  float* x;                    // (rows, width) the residual stream
-  typename P::Activation* a;   // (rows, width) input of the next product
-  float* qkv;                  // (rows, qkv_width)
-  typename P::Activation* h;   // (rows, piece_width) activated intermediate
-  float* staging;              // (rows, widest of both) before it is quantised
-  float* a_scales;             // (rows,)
+  float* x;                   // (rows, width) the residual stream
+  typename P::Activation* a;  // (rows, width) input of the next product
+  float* qkv;                 // (rows, qkv_width)
+  typename P::Activation* h;  // (rows, piece_width) activated intermediate
+  float* staging;             // (rows, widest of both) before it is quantised
+  float* a_scales;            // (rows,)
   float* h_scales;
   float* attention;
 
@@ -65,7 +65,10 @@ class Forward {
 
  public:
   Forward(const Model& model, const Block& block, int capacity, void* memory)
-      : model_(model), shape_(model.shape), block_(block), width_(shape_.width),
+      : model_(model),
+        shape_(model.shape),
+        block_(block),
+        width_(shape_.width),
         rows_(static_cast<int>(block.offsets[block.texts] - block.offsets[0])) {
     Workspace<P, F>::carve(shape_, capacity, memory, &w_);
   }
@@ -98,7 +101,8 @@ class Forward {
       for (int r = first; r < last; r++) {
         float* const x = row(w_.x, r, width_);
         model_.words.read(model_.words.rows, block_.ids[r], shape_.hidden, x);
-        const float* const position = row(model_.positions, shape_.position_offset + r - first, width_);
+        const float* const position =
+            row(model_.positions, shape_.position_offset + r - first, width_);
         for (int i = 0; i < shape_.hidden; i += S::width)
           S::store(x + i, S::add(S::load(x + i), S::load(position + i)));
         normalise(r, model_.embedding_norm);
@@ -125,9 +129,8 @@ class Forward {
   auto add_to_residual() {
     return [this](int r, int column, const auto& out) {
       float* const x = row(w_.x, r, width_) + column;
-      unroll<Gemm<P>::kVectors>([&](auto v) {
-        S::store(x + v * S::width, S::add(S::load(x + v * S::width), out[v]));
-      });
+      unroll<Gemm<P>::kVectors>(
+          [&](auto v) { S::store(x + v * S::width, S::add(S::load(x + v * S::width), out[v])); });
     };
   }
 
@@ -168,9 +171,15 @@ class Forward {
 
   void feed_forward(const Rows<Code>& a, const Linear& up, const Linear& down) {
     switch (shape_.activation) {
-      case Activation::gelu: activated_product<Activation::gelu>(a, up); break;
-      case Activation::gelu_tanh: activated_product<Activation::gelu_tanh>(a, up); break;
-      case Activation::relu: activated_product<Activation::relu>(a, up); break;
+      case Activation::gelu:
+        activated_product<Activation::gelu>(a, up);
+        break;
+      case Activation::gelu_tanh:
+        activated_product<Activation::gelu_tanh>(a, up);
+        break;
+      case Activation::relu:
+        activated_product<Activation::relu>(a, up);
+        break;
     }
     const int piece = up.outputs;
     if constexpr (P::scaled) {
@@ -236,7 +245,13 @@ class Forward {
 template <class P, class F>
 constexpr Engine make_engine(const char* family, const char* variant, Dtype dtype,
                              unsigned features, bool automatic = true) {
-  return Engine{family, variant, dtype, features, automatic, panel_bytes<P>, pack_panels<P>,
+  return Engine{family,
+                variant,
+                dtype,
+                features,
+                automatic,
+                panel_bytes<P>,
+                pack_panels<P>,
                 [](const Shape& shape, int capacity) {
                   return Workspace<P, F>::carve(shape, capacity, nullptr, nullptr);
                 },

@@ -38,17 +38,21 @@ struct Bump {
 };
 // Largest absolute error, in the order written: 8e-7, 6e-7, 1.7e-4, 1.1e-4.
 constexpr Bump<15> kGeluExact = {
-    5.5f, {0.00819484031f, -0.0605790818f, 0.191202283f, -0.308643284f, 0.180241549f,
-           0.260049349f,   -0.638720334f,  0.461279268f, 0.192289911f,  -0.548724047f,
-           0.185006252f,   0.236377875f,   -0.15407717f, -0.0397605032f, 0.0358627758f}};
+    5.5f,
+    {0.00819484031f, -0.0605790818f, 0.191202283f, -0.308643284f, 0.180241549f, 0.260049349f,
+     -0.638720334f, 0.461279268f, 0.192289911f, -0.548724047f, 0.185006252f, 0.236377875f,
+     -0.15407717f, -0.0397605032f, 0.0358627758f}};
 constexpr Bump<15> kGeluTanhExact = {
-    5.2f, {0.0116540727f, -0.0801365606f, 0.224365546f,   -0.287771086f,  0.0385134656f,
-           0.394877093f,  -0.51645217f,   0.158123741f,   0.251472269f,   -0.295328754f,
-           0.0434016293f, 0.131430481f,   -0.0707639446f, -0.0211945395f, 0.0178091618f}};
-constexpr Bump<8> kGeluFast = {3.8f, {0.0545031199f, -0.183154637f, 0.193121895f, 0.066995128f,
-                                      -0.310393555f, 0.181471037f, 0.0628124559f, -0.0651899498f}};
-constexpr Bump<8> kGeluTanhFast = {3.8f, {0.0544837239f, -0.184640912f, 0.192142664f, 0.0718056183f,
-                                          -0.30845425f, 0.175686638f, 0.0618159726f, -0.0627693374f}};
+    5.2f,
+    {0.0116540727f, -0.0801365606f, 0.224365546f, -0.287771086f, 0.0385134656f, 0.394877093f,
+     -0.51645217f, 0.158123741f, 0.251472269f, -0.295328754f, 0.0434016293f, 0.131430481f,
+     -0.0707639446f, -0.0211945395f, 0.0178091618f}};
+constexpr Bump<8> kGeluFast = {3.8f,
+                               {0.0545031199f, -0.183154637f, 0.193121895f, 0.066995128f,
+                                -0.310393555f, 0.181471037f, 0.0628124559f, -0.0651899498f}};
+constexpr Bump<8> kGeluTanhFast = {3.8f,
+                                   {0.0544837239f, -0.184640912f, 0.192142664f, 0.0718056183f,
+                                    -0.30845425f, 0.175686638f, 0.0618159726f, -0.0627693374f}};
 
 template <class S, int Terms>
 TEXT2VEC_INLINE typename S::Floats gelu(const Bump<Terms>& bump, typename S::Floats x) {
@@ -64,11 +68,15 @@ TEXT2VEC_INLINE typename S::Floats activate(typename S::Floats x) {
   if constexpr (kind == Activation::relu) {
     return S::max(S::zero(), x);
   } else if constexpr (kind == Activation::gelu) {
-    if constexpr (exact) return gelu<S>(kGeluExact, x);
-    else return gelu<S>(kGeluFast, x);
+    if constexpr (exact)
+      return gelu<S>(kGeluExact, x);
+    else
+      return gelu<S>(kGeluFast, x);
   } else {
-    if constexpr (exact) return gelu<S>(kGeluTanhExact, x);
-    else return gelu<S>(kGeluTanhFast, x);
+    if constexpr (exact)
+      return gelu<S>(kGeluTanhExact, x);
+    else
+      return gelu<S>(kGeluTanhFast, x);
   }
 }
 

@@ -68,8 +68,8 @@ struct Gemm<P, std::void_t<typename P::Tiles>> {
     int row, rows;
   };
 
-  // Sums `Height` by two tiles over all of k; finish(from, to) is called for the rows 0 to kBlock of
-  // the block before, a few at each step.
+  // Sums `Height` by two tiles over all of k; finish(from, to) is called for the rows 0 to kBlock
+  // of the block before, a few at each step.
   template <int Height, class Finish>
   static void multiply(const Rows<typename P::Activation>& a, int row,
                        const typename P::Weight* panel, int inputs, const Ahead& ahead,
@@ -125,7 +125,9 @@ struct TileInt8 : Int8Product<S, Codes, 0, 0> {
   using Sum = int32_t;
   static typename S::Ints load_sums(const int32_t* p) { return S::load_ints(p); }
   template <int i, int j>
-  static void dot() { T::template dot_int8<i, j>(); }
+  static void dot() {
+    T::template dot_int8<i, j>();
+  }
 };
 
 // `Convert::store(uint16_t*, Floats)` rounds to bfloat16.
@@ -142,7 +144,9 @@ struct TileBfloat16 : FloatProduct<S, 0, 0>, Convert {
   static constexpr uint16_t none = 0;
   static typename S::Floats load_sums(const float* p) { return S::load(p); }
   template <int i, int j>
-  static void dot() { T::template dot_bfloat16<i, j>(); }
+  static void dot() {
+    T::template dot_bfloat16<i, j>();
+  }
 };
 
 }  // namespace

@@ -10,8 +10,8 @@
 
 namespace {
 
-// Sums are held in the type of the multiplying instruction itself: GCC keeps an array of __m256i that
-// is read under another type in memory, and stores every sum on every step.
+// Sums are held in the type of the multiplying instruction itself: GCC keeps an array of __m256i
+// that is read under another type in memory, and stores every sum on every step.
 #if defined(__GNUC__)
 using Sums256 = int __attribute__((vector_size(32)));
 #else

@@ -43,10 +43,18 @@ struct PortableSimd {
     for (int i = 0; i < width; i++) out[i] = f(i);
     return out;
   }
-  static Floats set1(float x) { return make<Floats>([&](int) { return x; }); }
-  static Floats add(Floats a, Floats b) { return make<Floats>([&](int i) { return a[i] + b[i]; }); }
-  static Floats sub(Floats a, Floats b) { return make<Floats>([&](int i) { return a[i] - b[i]; }); }
-  static Floats mul(Floats a, Floats b) { return make<Floats>([&](int i) { return a[i] * b[i]; }); }
+  static Floats set1(float x) {
+    return make<Floats>([&](int) { return x; });
+  }
+  static Floats add(Floats a, Floats b) {
+    return make<Floats>([&](int i) { return a[i] + b[i]; });
+  }
+  static Floats sub(Floats a, Floats b) {
+    return make<Floats>([&](int i) { return a[i] - b[i]; });
+  }
+  static Floats mul(Floats a, Floats b) {
+    return make<Floats>([&](int i) { return a[i] * b[i]; });
+  }
   static Floats fma(Floats a, Floats b, Floats c) {
     return make<Floats>([&](int i) { return a[i] * b[i] + c[i]; });
   }
@@ -56,9 +64,15 @@ struct PortableSimd {
   static Floats min(Floats a, Floats b) {
     return make<Floats>([&](int i) { return a[i] < b[i] ? a[i] : b[i]; });
   }
-  static Ints ints(int32_t x) { return make<Ints>([&](int) { return x; }); }
-  static Ints add_ints(Ints a, Ints b) { return make<Ints>([&](int i) { return a[i] + b[i]; }); }
-  static Ints mul_ints(Ints a, Ints b) { return make<Ints>([&](int i) { return a[i] * b[i]; }); }
+  static Ints ints(int32_t x) {
+    return make<Ints>([&](int) { return x; });
+  }
+  static Ints add_ints(Ints a, Ints b) {
+    return make<Ints>([&](int i) { return a[i] + b[i]; });
+  }
+  static Ints mul_ints(Ints a, Ints b) {
+    return make<Ints>([&](int i) { return a[i] * b[i]; });
+  }
   static Floats to_floats(Ints a) {
     return make<Floats>([&](int i) { return static_cast<float>(a[i]); });
   }

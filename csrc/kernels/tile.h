@@ -49,8 +49,8 @@ struct Gemm {
   static constexpr int kVectors = P::tile_vectors;
   static constexpr int kColumns = kVectors * S::width;
   static constexpr int kLine = 64;  // bytes of a cache line
-  // k's between two rounds of fetching ahead. A short text fetches much in each: long stretches would
-  // ask for more lines at once than a core can wait for.
+  // k's between two rounds of fetching ahead. A short text fetches much in each: long stretches
+  // would ask for more lines at once than a core can wait for.
   static constexpr int kLongStretch = 128, kShortStretch = 32, kFewTiles = 2;
   static_assert(kPad % kColumns == 0, "a panel must divide the padding");
 
@@ -60,8 +60,9 @@ struct Gemm {
     const int tiles = (a.count + P::tile_rows - 1) / P::tile_rows;
     const auto* panel = static_cast<const typename P::Weight*>(linear.panels);
     for (int column = 0; column < linear.outputs; column += kColumns) {
-      // The next panel comes from the third-level cache while this one is multiplied: each tile asks
-      // for its share of it, a little at a time. Behind the last panel there is nothing to ask for.
+      // The next panel comes from the third-level cache while this one is multiplied: each tile
+      // asks for its share of it, a little at a time. Behind the last panel there is nothing to ask
+      // for.
       const int64_t panel_size = static_cast<int64_t>(linear.inputs) * kColumns * sizeof *panel;
       const int64_t share = column + kColumns < linear.outputs ? panel_size / tiles : 0;
       const char* const next = reinterpret_cast<const char*>(panel) + panel_size;
@@ -69,7 +70,8 @@ struct Gemm {
         const int first = static_cast<int>(static_cast<int64_t>(a.count) * t / tiles);
         const int last = static_cast<int>(static_cast<int64_t>(a.count) * (t + 1) / tiles);
         with_height(last - first, [&](auto rows) {
-          const Ahead ahead{next + t * share, share, tiles > kFewTiles ? kLongStretch : kShortStretch};
+          const Ahead ahead{next + t * share, share,
+                            tiles > kFewTiles ? kLongStretch : kShortStretch};
           tile<decltype(rows)::value>(a, first, panel, linear, column, ahead, epilogue);
         });
       }
@@ -109,15 +111,16 @@ struct Gemm {
       ahead.from += fetch;
       const int rest = linear.inputs - k;
       accumulate<P, Height, kVectors>(rows + k, a.stride, panel, kColumns * P::group,
-                                      (rest < ahead.stretch ? rest : ahead.stretch) / P::group, acc);
+                                      (rest < ahead.stretch ? rest : ahead.stretch) / P::group,
+                                      acc);
       panel += static_cast<ptrdiff_t>(ahead.stretch) * kColumns;
     }
     unroll<Height>([&](auto r) {
       typename S::Floats out[kVectors];
       unroll<kVectors>([&](auto v) {
         const int at = column + v * S::width;
-        out[v] = P::finish(acc[r][v], a.scales, first + r, linear.scales, at,
-                           S::load(linear.bias + at));
+        out[v] =
+            P::finish(acc[r][v], a.scales, first + r, linear.scales, at, S::load(linear.bias + at));
       });
       epilogue(first + r, column, out);
     });
@@ -134,7 +137,8 @@ void pack_panels(const Matrix& matrix, int first, int padded_inputs, void* panel
     const int output = first + j;
     const bool real = output < matrix.outputs;
     const int part = real ? output / matrix.part_outputs : 0;
-    const float* row = matrix.parts[part] + (real ? output % matrix.part_outputs : 0) * matrix.stride;
+    const float* row =
+        matrix.parts[part] + (real ? output % matrix.part_outputs : 0) * matrix.stride;
     const int inputs = real ? matrix.inputs : 0;
     typename P::Encoder encode(row, inputs, part == 0 ? matrix.factor : 1.0f);
     auto* column = target + static_cast<ptrdiff_t>(output / kColumns) * padded_inputs * kColumns +

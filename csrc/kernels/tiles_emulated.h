@@ -17,9 +17,13 @@ struct EmulatedTiles {
 
   static void zero_sums() { memset(registers().sum, 0, sizeof registers().sum); }
   template <int i>
-  static void load_left(const void* from, ptrdiff_t stride) { load(registers().left[i], from, stride); }
+  static void load_left(const void* from, ptrdiff_t stride) {
+    load(registers().left[i], from, stride);
+  }
   template <int j>
-  static void load_right(const void* from, ptrdiff_t stride) { load(registers().right[j], from, stride); }
+  static void load_right(const void* from, ptrdiff_t stride) {
+    load(registers().right[j], from, stride);
+  }
   template <int i, int j>
   static void store_sum(void* to, ptrdiff_t stride) {
     for (int r = 0; r < kTileSize; r++)

@@ -52,34 +52,50 @@ struct HardwareTiles {
   }
   template <int i>
   static void load_left(const void* from, ptrdiff_t stride) {
-    if constexpr (i == 0) _tile_loadd(4, from, stride);
-    else _tile_loadd(5, from, stride);
+    if constexpr (i == 0)
+      _tile_loadd(4, from, stride);
+    else
+      _tile_loadd(5, from, stride);
   }
   template <int j>
   static void load_right(const void* from, ptrdiff_t stride) {
-    if constexpr (j == 0) _tile_loadd(6, from, stride);
-    else _tile_loadd(7, from, stride);
+    if constexpr (j == 0)
+      _tile_loadd(6, from, stride);
+    else
+      _tile_loadd(7, from, stride);
   }
   template <int i, int j>
   static void dot_int8() {
-    if constexpr (i == 0 && j == 0) _tile_dpbssd(0, 4, 6);
-    else if constexpr (i == 0) _tile_dpbssd(1, 4, 7);
-    else if constexpr (j == 0) _tile_dpbssd(2, 5, 6);
-    else _tile_dpbssd(3, 5, 7);
+    if constexpr (i == 0 && j == 0)
+      _tile_dpbssd(0, 4, 6);
+    else if constexpr (i == 0)
+      _tile_dpbssd(1, 4, 7);
+    else if constexpr (j == 0)
+      _tile_dpbssd(2, 5, 6);
+    else
+      _tile_dpbssd(3, 5, 7);
   }
   template <int i, int j>
   static void dot_bfloat16() {
-    if constexpr (i == 0 && j == 0) _tile_dpbf16ps(0, 4, 6);
-    else if constexpr (i == 0) _tile_dpbf16ps(1, 4, 7);
-    else if constexpr (j == 0) _tile_dpbf16ps(2, 5, 6);
-    else _tile_dpbf16ps(3, 5, 7);
+    if constexpr (i == 0 && j == 0)
+      _tile_dpbf16ps(0, 4, 6);
+    else if constexpr (i == 0)
+      _tile_dpbf16ps(1, 4, 7);
+    else if constexpr (j == 0)
+      _tile_dpbf16ps(2, 5, 6);
+    else
+      _tile_dpbf16ps(3, 5, 7);
   }
   template <int i, int j>
   static void store_sum(void* to, ptrdiff_t stride) {
-    if constexpr (i == 0 && j == 0) _tile_stored(0, to, stride);
-    else if constexpr (i == 0) _tile_stored(1, to, stride);
-    else if constexpr (j == 0) _tile_stored(2, to, stride);
-    else _tile_stored(3, to, stride);
+    if constexpr (i == 0 && j == 0)
+      _tile_stored(0, to, stride);
+    else if constexpr (i == 0)
+      _tile_stored(1, to, stride);
+    else if constexpr (j == 0)
+      _tile_stored(2, to, stride);
+    else
+      _tile_stored(3, to, stride);
     memory_barrier();
   }
 };
