@@ -1,0 +1,183 @@
+"""The engine in C++: kernels for each kind of processor, chosen when the model is opened.
+
+The extension ``text2vec._native`` is built from ``csrc`` where a C++ compiler is found; without it
+the numpy engine serves, and ``native_problem`` says why.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text2vec.arrays import FloatMatrix, PackedBatch
+from text2vec.engines.pooling import Head
+from text2vec.models.architectures import TransformerShape
+
+__all__ = ["KERNELS_VARIABLE", "KernelReport", "NativeEngine", "native_kernels", "native_problem"]
+
+KERNELS_VARIABLE = "TEXT2VEC_KERNELS"
+"""Environment variable that stands in for ``kernels="auto"``."""
+
+_SHAPE_FIELDS = (
+    "hidden",
+    "layers",
+    "heads",
+    "intermediate",
+    "vocab_size",
+    "max_positions",
+    "position_offset",
+    "layer_norm_eps",
+    "activation",
+)
+
+
+@dataclass(frozen=True)
+class KernelReport:
+    """One set of kernels that is compiled in.
+
+    Attributes
+    ----------
+    family, variant
+        The instruction set, and which of its instructions: ``kernels="family/variant"`` asks for
+        exactly this one.
+    dtype
+        The format that it computes in.
+    missing
+        What this machine lacks to run it; empty if nothing.
+    """
+
+    family: str
+    variant: str
+    dtype: str
+    missing: str
+
+
+def native_problem() -> str | None:
+    """Return why the native engine is not there, and what to do; None if it is.
+
+    Returns
+    -------
+    str | None
+        One sentence or two.
+
+    Examples
+    --------
+    >>> native_problem() is None or "compiler" in native_problem()
+    True
+    """
+    try:
+        import text2vec._native  # noqa: F401
+    except ImportError as error:
+        return (
+            f"the native engine is not built ({error}); install a C++17 compiler and run "
+            "pip install --force-reinstall --no-deps text2vec"
+        )
+    return None
+
+
+def native_kernels() -> list[KernelReport]:
+    """Return every set of kernels that is compiled in, best first; none if nothing is built.
+
+    Returns
+    -------
+    list[KernelReport]
+        ``auto`` takes the first of its dtype that misses nothing.
+
+    Examples
+    --------
+    >>> all(report.missing == "" for report in native_kernels() if report.family == "portable")
+    True
+    """
+    if native_problem() is not None:
+        return []
+    from text2vec._native import available_kernels
+
+    return [KernelReport(*row) for row in available_kernels()]
+
+
+class NativeEngine:
+    """Encode with the C++ kernels.
+
+    A text's embedding is bitwise the same in any batch, in any order and on any number of threads.
+    Several Python threads may use one engine at once; a process may fork between calls.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the encoder.
+    weights
+        Canonical name -> float32 array, see ``models.checkpoint``. The word table is kept and read
+        where it lies, the others are packed and may be freed.
+    head
+        Pooling and what follows it.
+    dtype
+        ``float32``, ``bfloat16`` or ``int8``: the format of weights and products. Attention,
+        LayerNorm and pooling are float32 in each.
+    kernels
+        ``auto``, a family of ``native_kernels``, or ``family/variant``. ``auto`` obeys the
+        environment variable ``TEXT2VEC_KERNELS``.
+    num_threads
+        Threads of a call, and of the packing.
+
+    Raises
+    ------
+    ValueError
+        If a size, a weight's shape, the activation, the dtype or the kernels are not supported.
+    ImportError
+        If the extension is not built.
+    """
+
+    name = "native"
+
+    def __init__(
+        self,
+        shape: TransformerShape,
+        weights: Mapping[str, NDArray[np.float32]],
+        head: Head,
+        *,
+        dtype: str = "float32",
+        kernels: str = "auto",
+        num_threads: int = 1,
+    ) -> None:
+        problem = native_problem()
+        if problem is not None:
+            raise ImportError(problem)
+        from text2vec._native import Encoder
+
+        if shape.relative_buckets:
+            raise ValueError(
+                f"engine 'native' has no relative positions, which {shape.architecture} needs; "
+                "use engine='reference'"
+            )
+        if kernels == "auto":
+            kernels = os.environ.get(KERNELS_VARIABLE) or "auto"
+        self.dtype = dtype
+        self.num_threads = num_threads
+        self._head = head
+        self._encoder = Encoder(
+            {name: getattr(shape, name) for name in _SHAPE_FIELDS},
+            dict(weights),
+            list(head.pooling),
+            dtype,
+            kernels,
+            num_threads,
+        )
+
+    @property
+    def kernels(self) -> str:
+        """The ``family/variant`` that was chosen."""
+        return self._encoder.kernels
+
+    def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:  # noqa: ARG002
+        """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``."""
+        # max_texts has nothing to bound: blocks hold about 128 tokens, however many are asked for.
+        pooled = self._encoder.embed(batch.ids, batch.offsets, self.num_threads, skip)
+        return self._head.project(pooled)
+
+    def token_states(self, batch: PackedBatch) -> FloatMatrix:
+        """Return the last layer's states, shape ``(n_tokens, hidden)``."""
+        return self._encoder.states(batch.ids, batch.offsets, self.num_threads)
