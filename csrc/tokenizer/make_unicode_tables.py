@@ -2,19 +2,17 @@
 
 The normalisers of ``tokenizers`` rest on Unicode tables of several ages (its category crate knows
 Unicode 8 or so, its lower-casing a recent one), so no release of ``unicodedata`` agrees with it.
-The table is therefore read off the library itself, code point by code point; only the grapheme
-classes, which cannot be observed one by one, come from the ``regex`` package, and a fuzz test
-compares the segmentation that follows from them. Needs ``tokenizers`` and ``regex``; run it as
-``python csrc/tokenizer/make_unicode_tables.py`` after a new version of either.
+The tables are therefore read off the library itself, code point by code point, and hold for its
+version. Run ``python csrc/tokenizer/make_unicode_tables.py`` after a new one (about a minute).
 """
 
 from __future__ import annotations
 
+import struct
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import regex
 import tokenizers
 from tokenizers import normalizers, pre_tokenizers
 
@@ -22,13 +20,12 @@ __all__ = ["main"]
 
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
-# Values shared with break_class.h; "Other" is 0 and is not listed.
-BREAK_CLASSES = {
-    "CR": 1, "LF": 2, "Control": 3, "Extend": 4, "ZWJ": 5, "Regional_Indicator": 6,
-    "Prepend": 7, "SpacingMark": 8, "L": 9, "V": 10, "T": 11, "LV": 12, "LVT": 13,
-}  # fmt: skip
+# Grapheme classes as in graphemes.cpp; "Other" is 0.
+CR, LF, CONTROL, EXTEND, ZWJ, REGIONAL, PREPEND, SPACING, L, V, T, LV, LVT = range(1, 14)
 PICTOGRAPHIC = 0x10
-CONJUNCTS = {"Consonant": 0x20, "Extend": 0x40, "Linker": 0x60}
+CONSONANT, CONJUNCT_EXTEND, LINKER = 0x20, 0x40, 0x60
+FIXED_CLASSES = {0x0D: CR, 0x0A: LF, 0x200D: ZWJ | CONJUNCT_EXTEND}
+FIXED_CLASSES |= dict.fromkeys(range(0x1F1E6, 0x1F200), REGIONAL)
 
 # Bits shared with code_points.h.
 SPACE, REMOVED, PUNCTUATION, IDEOGRAPH, NONSPACING, HAS_LOWER, DECOMPOSES, REORDERS = (
@@ -38,21 +35,63 @@ DOTTED_I = 0x130  # the one code point whose lower case is two
 HANGUL_SYLLABLES = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
 
 
+def bar_normalizer() -> normalizers.Precompiled:
+    """Return a normaliser that shows grapheme clusters: its map takes every single byte to a bar.
+
+    A cluster of less than six bytes is mapped as a whole by its shortest mapped prefix, so it
+    gives one bar; a longer one gives a bar for each code point.
+    """
+    units = [0] * 1280
+    units[0] = 256 << 10
+    for byte in range(1, 256):
+        units[256 + byte] = byte | 1 << 8 | ((256 + byte) ^ 512) << 10
+    units[512] = 1 << 31
+    trie = struct.pack("<1280I", *units)
+    return normalizers.Precompiled(struct.pack("<I", len(trie)) + trie + b"|\0")
+
+
 def break_classes() -> dict[int, int]:
-    """Return the grapheme class of each code point that is not plain ``Other``."""
-    everything = "".join(map(chr, CODE_POINTS))
+    """Return the grapheme class of each code point that is not plain ``Other``.
+
+    Each is told from the number of bars of a text in which it decides whether the acute accent at
+    the end forms a short cluster, or belongs to a long one.
+    """
+    bars = bar_normalizer()
     classes: dict[int, int] = {}
-
-    def add(pattern: str, value: int) -> None:
-        for found in regex.finditer(pattern, everything):
-            classes[ord(found[0])] = classes.get(ord(found[0]), 0) | value
-
-    for name, value in BREAK_CLASSES.items():
-        add(rf"\p{{GCB={name}}}", value)
-    add(r"\p{Extended_Pictographic}", PICTOGRAPHIC)
-    for name, value in CONJUNCTS.items():
-        add(rf"\p{{InCB={name}}}", value)
+    for c in CODE_POINTS:
+        value = FIXED_CLASSES.get(c)
+        if value is None:
+            value = probe_class(chr(c), lambda text: len(bars.normalize_str(text)))
+        if value:
+            classes[c] = value
     return classes
+
+
+def probe_class(char: str, bars: Callable[[str], int]) -> int:
+    """Return the class of one code point; ``bars`` counts the bars of a text."""
+    acute, ka, virama, heart, zwj = "\u0301", "\u0915", "\u094d", "\u2764", "\u200d"
+    if bars(char + "a") == 1:
+        return PREPEND | (CONSONANT if bars(char + virama + ka + acute) == 4 else 0)
+    if bars("a" + char) == 1:
+        value = EXTEND if bars(heart + char + zwj + heart + acute) == 5 else SPACING
+        if bars(ka + char + ka + acute) == 4:
+            return value | LINKER
+        joins = bars(ka + virama + char + ka + acute) == 5
+        return value | (CONJUNCT_EXTEND if joins else 0)
+    if bars(char + acute + acute) == 2:
+        return CONTROL
+    return hangul_class(char, bars) or (
+        (PICTOGRAPHIC if bars(char + zwj + heart + acute) == 4 else 0)
+        | (CONSONANT if bars(char + virama + ka + acute) == 4 else 0)
+    )
+
+
+def hangul_class(char: str, bars: Callable[[str], int]) -> int:
+    """Return the class of a Hangul letter or syllable, 0 for anything else."""
+    joins_l, joins_v, joins_t = (bars(char + jamo + "\u0301") == 3 for jamo in "\u1100\u1160\u11a8")
+    if ord(char) in HANGUL_SYLLABLES:
+        return LV if joins_v else LVT
+    return L if joins_l else V if joins_v else T if joins_t else 0
 
 
 def bert(**options: bool) -> normalizers.BertNormalizer:
@@ -206,7 +245,7 @@ def main() -> None:
         raise ValueError("a mark has a combining class that no known mark has")
     parts = [
         "// Generated by make_unicode_tables.py; do not edit.\n"
-        f"// Read off tokenizers {tokenizers.__version__}; grapheme classes of regex {regex.__version__}.\n",
+        f"// Read off tokenizers {tokenizers.__version__}.\n",
         write_table("kBreakClassRows", ranges(break_classes())),
         write_table("kFlagRows", ranges(flags)),
         write_table("kWordRows", ranges(word_characters())),
