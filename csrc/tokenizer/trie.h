@@ -14,6 +14,7 @@ class Trie {
     int32_t id() const { return static_cast<int32_t>(unit >> 8 & 0xFFFFFF) - 1; }
   };
 
+  // An array without units is not a trie: n_units must be 1 or more.
   Trie() = default;
   Trie(const uint64_t* units, size_t n_units) : units_(units), n_units_(n_units) {}
 
@@ -25,11 +26,11 @@ class Trie {
   // against the array's length, which also ends leaves: their first slot lies beyond it.
   bool step(Node& node, unsigned char byte) const {
     const uint64_t slot = (node.unit >> 32) + byte;
-    if (slot >= n_units_ || byte == 0) return false;
-    const uint64_t unit = units_[slot];
-    if ((unit & 0xFF) != byte) return false;
-    node.unit = unit;
-    return true;
+    const bool inside = slot < n_units_;
+    const uint64_t unit = units_[inside ? slot : 0];
+    const bool is_child = inside && (unit & 0xFF) == byte && byte != 0;
+    node.unit = is_child ? unit : node.unit;
+    return is_child;
   }
 
   // The id of the whole key, or -1.

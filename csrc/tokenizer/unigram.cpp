@@ -63,27 +63,52 @@ void UnigramEncoder::search(size_t until) {
   }
   nodes_.resize(word_.size() + 1, Node{0.0, 0, kUnreached});
   while (searched_ < until) {
-    search_from(searched_);
-    const size_t size = sequence_size(static_cast<unsigned char>(word_[searched_]));
-    searched_ += std::min(size, word_.size() - searched_);
+    size_t n_origins = 0;
+    for (; searched_ < until && n_origins < kOrigins; ++n_origins) {
+      const size_t size = sequence_size(static_cast<unsigned char>(word_[searched_]));
+      const size_t char_end = std::min(searched_ + size, word_.size());
+      origins_[n_origins] = {model_.trie.root(), static_cast<uint32_t>(searched_),
+                             static_cast<uint32_t>(char_end), -1};
+      searched_ = char_end;
+    }
+    find_matches(n_origins);
+    for (size_t i = 0; i < n_origins; ++i) follow(origins_[i]);
   }
 }
 
-void UnigramEncoder::search_from(size_t start) {
-  const size_t char_end =
-      std::min(start + sequence_size(static_cast<unsigned char>(word_[start])), word_.size());
-  const double before = nodes_[start].score;
-  bool covered = false;
-  Trie::Node node = model_.trie.root();
-  for (size_t end = start; end < word_.size();) {
-    if (!model_.trie.step(node, static_cast<unsigned char>(word_[end]))) break;
-    ++end;
-    const int32_t id = node.id();
-    if (id < 0 || static_cast<size_t>(id) >= model_.n_pieces) continue;
-    reach(end, model_.scores[id] + before, start, id);
-    covered = covered || end == char_end;
+void UnigramEncoder::find_matches(size_t n_origins) {
+  std::array<uint8_t, kOrigins> active;
+  for (size_t i = 0; i < n_origins; ++i) active[i] = static_cast<uint8_t>(i);
+  matches_.clear();
+  for (size_t depth = 0, n_active = n_origins; n_active > 0; ++depth) {
+    size_t n_left = 0;
+    for (size_t i = 0; i < n_active; ++i) {
+      Origin& origin = origins_[active[i]];
+      const size_t at = origin.start + depth;
+      if (at >= word_.size()) continue;
+      const bool goes_on = model_.trie.step(origin.node, static_cast<unsigned char>(word_[at]));
+      active[n_left] = active[i];
+      n_left += goes_on;
+      const int32_t id = origin.node.id();
+      if (!goes_on || id < 0 || static_cast<size_t>(id) >= model_.n_pieces) continue;
+      matches_.push_back({model_.scores[id], static_cast<uint32_t>(at + 1), id, origin.first_match});
+      origin.first_match = static_cast<int32_t>(matches_.size() - 1);
+    }
+    n_active = n_left;
   }
-  if (!covered) reach(char_end, model_.unknown_score + before, start, model_.unknown_id);
+}
+
+void UnigramEncoder::follow(const Origin& origin) {
+  const double before = nodes_[origin.start].score;
+  bool covered = false;
+  for (int32_t i = origin.first_match; i >= 0; i = matches_[i].next_match) {
+    const Match& match = matches_[i];
+    reach(match.end, match.score + before, origin.start, match.id);
+    covered = covered || match.end == origin.char_end;
+  }
+  if (!covered) {
+    reach(origin.char_end, model_.unknown_score + before, origin.start, model_.unknown_id);
+  }
 }
 
 void UnigramEncoder::reach(size_t end, double score, size_t start, int32_t id) {

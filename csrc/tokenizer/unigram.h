@@ -1,6 +1,7 @@
 // Unigram: the best-scoring path of pieces through a word (Kudo 2018), by Viterbi.
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "models.h"
@@ -34,8 +35,23 @@ class UnigramEncoder final : public WordEncoder {
   };
   static constexpr int32_t kUnreached = -1;
 
+  // A place where pieces may start, and the list of those that do.
+  struct Origin {
+    Trie::Node node;
+    uint32_t start, char_end;
+    int32_t first_match;  // into matches_, or -1
+  };
+  struct Match {
+    double score;
+    uint32_t end;
+    int32_t id, next_match;
+  };
+  // Walks are made in step so that their memory accesses overlap.
+  static constexpr size_t kOrigins = 32;
+
   void search(size_t until);
-  void search_from(size_t start);
+  void find_matches(size_t n_origins);
+  void follow(const Origin& origin);
   void reach(size_t end, double score, size_t start, int32_t id);
   void commit_settled();
   void emit_path(size_t end);
@@ -48,6 +64,8 @@ class UnigramEncoder final : public WordEncoder {
   std::string word_;         // what is not yet settled of the word
   std::vector<Node> nodes_;  // nodes_[i]: the first i bytes of word_
   std::vector<uint32_t> path_;
+  std::array<Origin, kOrigins> origins_;
+  std::vector<Match> matches_;
   size_t searched_ = 0;  // every piece that starts before this byte has been tried
   size_t settle_at_ = 0;  // length of word_ at which to look for a settled part
   bool whole_ = true;     // nothing of the word has been settled yet
