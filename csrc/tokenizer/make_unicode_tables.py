@@ -36,11 +36,9 @@ HANGUL_SYLLABLES = range(0xAC00, 0xD7A4)  # decomposed by arithmetic
 
 
 def bar_normalizer() -> normalizers.Precompiled:
-    """Return a normaliser that shows grapheme clusters: its map takes every single byte to a bar.
-
-    A cluster of less than six bytes is mapped as a whole by its shortest mapped prefix, so it
-    gives one bar; a longer one gives a bar for each code point.
-    """
+    """Return a normaliser that shows grapheme clusters: it maps every byte to a bar."""
+    # A cluster of less than six bytes is mapped as a whole by its shortest mapped prefix, so it
+    # gives one bar; a longer one gives a bar for each code point.
     units = [0] * 1280
     units[0] = 256 << 10
     for byte in range(1, 256):
@@ -51,11 +49,9 @@ def bar_normalizer() -> normalizers.Precompiled:
 
 
 def break_classes() -> dict[int, int]:
-    """Return the grapheme class of each code point that is not plain ``Other``.
-
-    Each is told from the number of bars of a text in which it decides whether the acute accent at
-    the end forms a short cluster, or belongs to a long one.
-    """
+    """Return the grapheme class of each code point that is not plain ``Other``."""
+    # Each is told from the number of bars of a text in which it decides whether the acute accent
+    # at the end forms a short cluster, or belongs to a long one.
     bars = bar_normalizer()
     classes: dict[int, int] = {}
     for c in CODE_POINTS:
@@ -106,45 +102,33 @@ def bert(**options: bool) -> normalizers.BertNormalizer:
 
 
 def character_flags() -> dict[int, int]:
-    """Return the bits of each code point to which a normaliser or the word splitter does something."""
-    nfd, lower = normalizers.NFD(), normalizers.Lowercase()
-    clean, accents = bert(clean_text=True), bert(strip_accents=True)
-    chinese, split = bert(handle_chinese_chars=True), pre_tokenizers.BertPreTokenizer()
-    flags: dict[int, int] = {}
-    for c in CODE_POINTS:
-        char, value = chr(c), 0
-        around = f"a{char}b"
-        cleaned = clean.normalize_str(around)
-        words = [word for word, _ in split.pre_tokenize_str(around)]
-        if words == ["a", "b"]:
-            value |= SPACE
-        elif words == ["a", char, "b"]:
-            value |= PUNCTUATION
-        if cleaned == "ab":
-            value |= REMOVED
-        if chinese.normalize_str(char) != char:
-            value |= IDEOGRAPH
-        if accents.normalize_str(char) == "" and nfd.normalize_str(char) == char:
-            value |= NONSPACING
-        if lower.normalize_str(char) != char:
-            value |= HAS_LOWER
-        if nfd.normalize_str(char) != char and c not in HANGUL_SYLLABLES:
-            value |= DECOMPOSES
-        # U+0334 has class 1 and U+0345 class 240, the ends of the order: whatever moves, reorders.
-        if (
-            not value & DECOMPOSES
-            and c not in HANGUL_SYLLABLES
-            and (
-                nfd.normalize_str(f"a{char}\u0334") != f"a{char}\u0334"
-                or nfd.normalize_str(f"a\u0345{char}") != f"a\u0345{char}"
-            )
-        ):
-            value |= REORDERS
-        if value:
-            flags[c] = value
-    flags[0x334] |= REORDERS
-    flags[0x345] |= REORDERS
-    return flags
+    """Return the bits of each code point that a normaliser or the word splitter touches."""
+    nfd, lower = normalizers.NFD().normalize_str, normalizers.Lowercase().normalize_str
+    clean = bert(clean_text=True).normalize_str
+    accents = bert(strip_accents=True).normalize_str
+    chinese = bert(handle_chinese_chars=True).normalize_str
+    split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+    # U+0334 has class 1 and U+0345 class 240, the ends of the order: whatever moves, reorders.
+    first, last = "\u0334", "\u0345"
+    tests: list[tuple[int, Callable[[str], bool]]] = [
+        (SPACE, lambda c: len(split(f"a{c}b")) == 2),
+        (PUNCTUATION, lambda c: len(split(f"a{c}b")) == 3),
+        (REMOVED, lambda c: clean(f"a{c}b") == "ab"),
+        (IDEOGRAPH, lambda c: chinese(c) != c),
+        (NONSPACING, lambda c: not accents(c) and nfd(c) == c),
+        (HAS_LOWER, lambda c: lower(c) != c),
+        (DECOMPOSES, lambda c: nfd(c) != c and ord(c) not in HANGUL_SYLLABLES),
+        (
+            REORDERS,
+            lambda c: (
+                nfd(c) == c and nfd(f"a{c}{first}") + nfd(f"a{last}{c}") != f"a{c}{first}a{last}{c}"
+            ),
+        ),
+    ]
+    flags = {c: sum(bit for bit, holds in tests if holds(chr(c))) for c in CODE_POINTS}
+    for c in map(ord, (first, last)):
+        flags[c] |= REORDERS
+    return {c: value for c, value in flags.items() if value}
 
 
 def combining_classes(reordering: list[int]) -> dict[int, int]:

@@ -28,7 +28,7 @@ class StripStage final : public Stage {
     held_.clear();
   }
 
-  void apply(std::string_view chunk, bool last, std::string& out) override {
+  void apply(std::string_view chunk, bool, std::string& out) override {
     const CodePoints& tables = CodePoints::get();
     const char* begin = chunk.data();
     const char* const end = begin + chunk.size();
@@ -48,7 +48,7 @@ class StripStage final : public Stage {
       held_.clear();
       out.append(begin, tail - begin);
     }
-    if (!last) held_.append(tail, end - tail);
+    held_.append(tail, end - tail);
   }
 
  private:

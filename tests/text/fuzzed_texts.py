@@ -41,10 +41,12 @@ CLUSTERS = [
     "\xa9\u200d\xa9",
 ]  # fmt: skip
 INDIC = "\u0915\u094d\u200d\u0937\u093c\u093f\u0941\u200c\u0995\u09cd\u0b95\u0bcd\u1000\u1039"
-WORDS = (
-    "the of Hello World café naïve Straße İstanbul résumé 北京 天气 你好 こんにちは 안녕하세요 привет "
-    "שלום مرحبا नमस्ते ไทย Ελληνικά ΣΊΣΥΦΟΣ 12345 3.14 foo@bar.com ﬁne ① ㎏ ½ ™ … ﷺ K Å ǅ ẞ don't"
-).split()
+WORDS = [
+    "the", "of", "Hello", "World", "café", "naïve", "Straße", "İstanbul", "résumé", "北京",
+    "天气", "你好", "こんにちは", "안녕하세요", "привет", "שלום", "مرحبا", "नमस्ते", "ไทย", "Ελληνικά",
+    "ΣΊΣΥΦΟΣ", "12345", "3.14", "foo@bar.com", "ﬁne", "①", "㎏", "½", "™", "…", "ﷺ", "K",
+    "Å", "ǅ", "ẞ", "don't",
+]  # fmt: skip
 
 
 def fuzzed_texts(n_texts: int, seed: int) -> list[str]:

