@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, proces
 from tokenizers import pre_tokenizers as pre
 
 from tests.text.fuzzed_texts import fuzzed_texts
-from text2vec.errors import ModelFormatError
+from text2vec.errors import MissingExtraError, ModelFormatError
 from text2vec.text.compact import CompactTokenizer, compile_tokenizer, source_checksum
 
 native = pytest.importorskip("text2vec._native", reason="the native module is not built")
@@ -336,6 +337,12 @@ def test_encode_returns_packed_arrays(pairs):
 def test_encode_bad_argument_raises(pairs, texts, max_length, num_threads, error, message):
     with pytest.raises(error, match=message):
         pairs("unigram").ours.encode(texts, max_length, num_threads)
+
+
+def test_open_without_the_native_module_says_what_to_do(pairs, monkeypatch):
+    monkeypatch.setitem(sys.modules, "text2vec._native", None)
+    with pytest.raises(MissingExtraError, match="_native is not built"):
+        CompactTokenizer(pairs("unigram").path)
 
 
 @pytest.mark.parametrize("case", ["unigram", "wordpiece-uncased"])

@@ -25,6 +25,7 @@ The format, little-endian::
 from __future__ import annotations
 
 import hashlib
+import importlib
 import mmap
 import os
 import secrets
@@ -36,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from text2vec.arrays import BoolVector, IntVector, TokenIds
-from text2vec.errors import ModelFormatError, require
+from text2vec.errors import MissingExtraError, ModelFormatError
 from text2vec.text.compact_plan import TokenizerPlan
 from text2vec.text.double_array import build_double_array
 from text2vec.text.tokenizer_json import read_plan
@@ -67,7 +68,13 @@ class CompactTokenizer:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        native = require("text2vec._native", "native")
+        try:
+            native: Any = importlib.import_module("text2vec._native")
+        except ImportError as exc:
+            raise MissingExtraError(
+                "text2vec._native is not built; install text2vec where a C++ compiler is, "
+                "or use the tokenizers library"
+            ) from exc
         with Path(path).open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise ModelFormatError(f"{path} is empty; expected a compact tokenizer file")
