@@ -6,6 +6,7 @@
 
 #include "encoder.h"
 #include "registry.h"
+#include "tokenizer/bindings.h"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -131,6 +132,9 @@ nb::list available_kernels() {
 }  // namespace
 
 NB_MODULE(_native, m) {
+  // An engine that lives as long as the interpreter is no leak: a model in a global, a cache.
+  nb::set_leak_warnings(false);
+  bind_tokenizer(m);
   m.doc() = "The native encoder engine; use it through text2vec.engines.native.";
   m.attr("__all__") = nb::make_tuple("Encoder", "available_kernels");
   m.def("available_kernels", &available_kernels,

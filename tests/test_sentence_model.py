@@ -18,6 +18,7 @@ from sentence_transformers import SentenceTransformer
 
 from tests.tiny_models import SENTENCES, write_sentence_transformers
 from text2vec import EncodeOptions, ModelFormatError, ModelNotFoundError, SentenceModel
+from text2vec.engines.native import native_problem
 from text2vec.pipeline import EncodeKeywords
 
 ALONE = 1e-6  # what company may change in a vector of length 1
@@ -51,9 +52,11 @@ def folder(model_folder, tmp_path_factory):
     return made
 
 
-@pytest.fixture(scope="session")
-def model(folder):
-    return SentenceModel(folder)
+@pytest.fixture(scope="session", params=["reference", "native"])
+def model(request, folder):
+    if request.param == "native" and native_problem() is not None:
+        pytest.skip("the extension is not built")
+    return SentenceModel(folder, engine=request.param)
 
 
 @pytest.fixture(scope="session")
@@ -369,7 +372,7 @@ def test_prompts_may_be_replaced(folder):
 
 def test_describe_is_json(model):
     described = json.loads(json.dumps(model.describe()))
-    assert described["engine"] == "reference"
+    assert described["engine"] in {"reference", "native"}
     assert described["dim"] == 20
 
 

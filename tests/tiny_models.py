@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 import transformers
 from tokenizers import (
+    Regex,
     Tokenizer,
     decoders,
     models,
@@ -52,7 +53,7 @@ def make_tokenizer(architecture: str) -> Tokenizer:
         )
     elif architecture == "xlm-roberta":
         tokenizer = Tokenizer(models.Unigram())
-        tokenizer.normalizer = normalizers.NFKC()
+        tokenizer.normalizer = normalizers.Replace(Regex(" {2,}"), " ")
         tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
         trainer = trainers.UnigramTrainer(
             vocab_size=150,

@@ -19,7 +19,7 @@ from text2vec.arrays import BoolVector, FloatMatrix, IntVector
 from text2vec.engines.base import Engine
 from text2vec.engines.pooling import normalize_rows
 from text2vec.quantization import Precision, check_precision, quantize_embeddings
-from text2vec.text.tokenizer import TokenizedTexts, Tokenizer
+from text2vec.text.tokenizer import TextTokenizer, TokenizedTexts
 
 __all__ = [
     "WINDOW",
@@ -196,7 +196,7 @@ class Pipeline:
     """
 
     def __init__(
-        self, tokenizer: Tokenizer, engine: Engine, *, dim: int, include_prompt: bool
+        self, tokenizer: TextTokenizer, engine: Engine, *, dim: int, include_prompt: bool
     ) -> None:
         self.tokenizer = tokenizer
         self.engine = engine

@@ -17,9 +17,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from text2vec.arrays import FloatMatrix
 from text2vec.engines.opening import EngineRequest, open_engine
+from text2vec.engines.threads import resolve_threads
 from text2vec.models.layout import read_spec
-from text2vec.models.locate import DEFAULT_MODEL, ModelSource, locate_model
+from text2vec.models.locate import DEFAULT_MODEL, ModelSource, cache_home, locate_model
 from text2vec.models.saved_folder import write_model_folder
+from text2vec.models.spec import ModelSpec
 from text2vec.pipeline import (
     EncodeKeywords,
     EncodeOptions,
@@ -30,7 +32,8 @@ from text2vec.pipeline import (
 )
 from text2vec.quantization import Precision
 from text2vec.similarity import similarity, similarity_pairwise
-from text2vec.text.tokenizer import TokenizedTexts, Tokenizer
+from text2vec.text.native_tokenizer import open_native_tokenizer
+from text2vec.text.tokenizer import TextTokenizer, TokenizedTexts, Tokenizer
 from text2vec.text.tokenizer_folder import open_tokenizer_folder
 
 if TYPE_CHECKING:
@@ -61,13 +64,15 @@ class SentenceModel:
     truncate_dim
         Keep only the first dimensions of each embedding.
     engine
-        ``auto``, ``reference`` or ``torch``; see ``engines.opening``.
+        ``auto``, ``native``, ``reference`` or ``torch``; see ``engines.opening``.
     dtype
         Precision of weights and sums: ``auto``, or what the engine offers.
     device
         ``cpu``, ``cuda``, ``mps``, ...; anything but the CPU needs PyTorch.
     num_threads
         None for all processors that this process may use.
+    kernels
+        A kernel family of the native engine instead of the best that the machine runs.
 
     Raises
     ------
@@ -108,6 +113,7 @@ class SentenceModel:
         dtype: str = "auto",
         device: str | None = None,
         num_threads: int | None = None,
+        kernels: str = "auto",
     ) -> None:
         self.name = DEFAULT_MODEL if model_name_or_path is None else str(model_name_or_path)
         cache = None if cache_folder is None else Path(cache_folder)
@@ -116,9 +122,8 @@ class SentenceModel:
         spec = spec.with_prompts(prompts, default_prompt_name)
         for note in spec.notes:
             _LOG.warning("%s: %s", self.name, note)
-        backend = open_tokenizer_folder(spec.body, do_lower_case=spec.do_lower_case)
-        tokenizer = Tokenizer(backend, spec.max_seq_length)
-        opened = open_engine(spec, EngineRequest(engine, dtype, device, num_threads))
+        tokenizer = _open_tokenizer(spec, num_threads)
+        opened = open_engine(spec, EngineRequest(engine, dtype, device, num_threads, kernels))
         self._spec = spec
         self._pipeline = Pipeline(
             tokenizer, opened, dim=spec.dim, include_prompt=spec.include_prompt
@@ -170,6 +175,8 @@ class SentenceModel:
             "normalize": spec.normalize,
             "engine": engine.name,
             "dtype": engine.dtype,
+            "kernels": engine.kernels,
+            "tokenizer": self._pipeline.tokenizer.name,
             "num_threads": engine.num_threads,
             "notes": list(spec.notes),
         }
@@ -362,3 +369,13 @@ class SentenceModel:
             shown = ", ".join(map(str, first)) + (", ..." if n_cut > len(first) else "")
             message = "%d of %d texts were cut at %d tokens (text %s); encode_result() says which"
             _LOG.warning(message, n_cut, n_texts, self.max_seq_length, shown)
+
+
+def _open_tokenizer(spec: ModelSpec, num_threads: int | None) -> TextTokenizer:
+    if not spec.do_lower_case:
+        cache, threads = cache_home() / "tokenizers", resolve_threads(num_threads)
+        native = open_native_tokenizer(spec.body, cache, spec.max_seq_length, threads)
+        if native is not None:
+            return native
+    backend = open_tokenizer_folder(spec.body, do_lower_case=spec.do_lower_case)
+    return Tokenizer(backend, spec.max_seq_length)

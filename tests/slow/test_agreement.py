@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 from tests.hub import LocalHub
 from text2vec import SentenceModel
+from text2vec.engines.native import native_problem
 from text2vec.models.locate import default_model_folder
 
 pytestmark = pytest.mark.slow
@@ -87,6 +88,20 @@ def test_every_text_agrees_through_folder_hub_and_saved_copy(
         monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
         named = SentenceModel("owner/real", cache_folder=tmp_path / "hub").encode(texts[:200])
     assert cosines(named, expected[:200]).min() >= WORST_COSINE
+
+
+@pytest.mark.skipif(native_problem() is not None, reason="the extension is not built")
+@pytest.mark.parametrize("name", ["minilm_folder", "default_folder"])
+@pytest.mark.parametrize(
+    ("dtype", "mean", "worst"),
+    [("float32", 0.999999, 0.999999), ("bfloat16", 0.9999, 0.999), ("int8", 0.998, 0.99)],
+)
+def test_native_engine_keeps_its_cosines(name, dtype, mean, worst, request, texts):
+    folder = request.getfixturevalue(name)
+    expected = SentenceModel(folder, engine="reference").encode(texts[::4])
+    got = cosines(SentenceModel(folder, engine="native", dtype=dtype).encode(texts[::4]), expected)
+    assert got.mean() >= mean
+    assert got.min() >= worst
 
 
 @pytest.mark.parametrize("name", ["minilm_folder", "default_folder"])

@@ -23,11 +23,18 @@ class Engine(Protocol):
         The precision it computes in.
     num_threads
         Threads that it uses.
+    kernels
+        What its sums run on: a kernel family, ``numpy``, or a device of PyTorch.
     """
 
     name: str
     dtype: str
     num_threads: int
+
+    @property
+    def kernels(self) -> str:
+        """What its sums run on."""
+        ...
 
     def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:
         """Return one embedding per text, shape ``(n_texts, dim)``, in the batch's order.

@@ -17,7 +17,14 @@ from text2vec.arrays import FloatMatrix, PackedBatch
 from text2vec.engines.pooling import Head
 from text2vec.models.architectures import TransformerShape
 
-__all__ = ["KERNELS_VARIABLE", "KernelReport", "NativeEngine", "native_kernels", "native_problem"]
+__all__ = [
+    "KERNELS_VARIABLE",
+    "KernelReport",
+    "NativeEngine",
+    "native_kernels",
+    "native_problem",
+    "native_supports",
+]
 
 KERNELS_VARIABLE = "TEXT2VEC_KERNELS"
 """Environment variable that stands in for ``kernels="auto"``."""
@@ -33,6 +40,9 @@ _SHAPE_FIELDS = (
     "layer_norm_eps",
     "activation",
 )
+
+
+_ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,27 @@ def native_kernels() -> list[KernelReport]:
     from text2vec._native import available_kernels
 
     return [KernelReport(*row) for row in available_kernels()]
+
+
+def native_supports(shape: TransformerShape) -> bool:
+    """Return whether the native engine knows all that an encoder of this shape does.
+
+    Parameters
+    ----------
+    shape
+        Sizes of the encoder.
+
+    Returns
+    -------
+    bool
+        False for relative positions (MPNet), and for activations that it lacks.
+
+    Examples
+    --------
+    >>> native_supports(TransformerShape("bert", 8, 1, 2, 16, 30, 12))
+    True
+    """
+    return not shape.relative_buckets and shape.activation in _ACTIVATIONS
 
 
 class NativeEngine:

@@ -1,6 +1,8 @@
 """Which engine computes a model: the table of engines, and the choice that ``auto`` makes.
 
-A new engine is a file beside this one and a row in ``ENGINES``.
+A new engine is a file beside this one and a row in ``ENGINES``. ``auto`` takes, on a CPU, the
+native engine where it is built and knows the model, else the numpy engine; PyTorch for other
+devices and for architectures that neither knows. Its dtype is float32, which loses nothing.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from text2vec.engines.base import Engine
+from text2vec.engines.native import NativeEngine, native_problem, native_supports
 from text2vec.engines.pooling import ACTIVATIONS, DenseLayer, Head
 from text2vec.engines.reference import ReferenceEngine
 from text2vec.engines.threads import resolve_threads
 from text2vec.errors import MissingExtraError
-from text2vec.models.checkpoint import Weights, load_dense, load_weights
+from text2vec.models.architectures import TransformerShape
+from text2vec.models.checkpoint import load_dense, load_weights
 from text2vec.models.spec import ModelSpec
 
 __all__ = ["ENGINES", "EngineRequest", "open_engine"]
@@ -35,12 +39,15 @@ class EngineRequest:
         ``cpu``, or a device of PyTorch; None for the CPU.
     num_threads
         None for all processors that this process may use.
+    kernels
+        A kernel family of the native engine, or ``auto`` for the best that the machine runs.
     """
 
     engine: str = "auto"
     dtype: str = "auto"
     device: str | None = None
     num_threads: int | None = None
+    kernels: str = "auto"
 
     @property
     def on_cpu(self) -> bool:
@@ -48,15 +55,24 @@ class EngineRequest:
         return self.device is None or self.device == "cpu"
 
 
+def _open_native(spec: ModelSpec, request: EngineRequest, head: Head) -> Engine:
+    shape = _known_shape("native", spec, request)
+    return NativeEngine(
+        shape,
+        load_weights(spec.body, shape),
+        head,
+        dtype="float32" if request.dtype == "auto" else request.dtype,
+        kernels=request.kernels,
+        num_threads=resolve_threads(request.num_threads),
+    )
+
+
 def _open_reference(spec: ModelSpec, request: EngineRequest, head: Head) -> Engine:
-    if spec.shape is None:
-        raise _unknown_architecture(spec)
+    shape = _known_shape("reference", spec, request)
     if request.dtype not in {"auto", "float32"}:
         raise ValueError(f"engine 'reference' has no dtype {request.dtype!r}; expected float32")
-    if not request.on_cpu:
-        raise ValueError(f"engine 'reference' has no device {request.device!r}; expected cpu")
-    weights: Weights = load_weights(spec.body, spec.shape)
-    return ReferenceEngine(spec.shape, weights, head, resolve_threads(request.num_threads))
+    threads = resolve_threads(request.num_threads)
+    return ReferenceEngine(shape, load_weights(spec.body, shape), head, threads)
 
 
 def _open_torch(spec: ModelSpec, request: EngineRequest, head: Head) -> Engine:
@@ -72,6 +88,7 @@ def _open_torch(spec: ModelSpec, request: EngineRequest, head: Head) -> Engine:
 
 
 ENGINES: Mapping[str, Callable[[ModelSpec, EngineRequest, Head], Engine]] = MappingProxyType({
+    "native": _open_native,
     "reference": _open_reference,
     "torch": _open_torch,
 })
@@ -86,8 +103,7 @@ def open_engine(spec: ModelSpec, request: EngineRequest) -> Engine:
     spec
         The model.
     request
-        What the caller asks. ``auto`` takes our own engine on a CPU, and PyTorch for other devices
-        and for architectures that our own does not know.
+        What the caller asks; see the module's first lines for ``auto``.
 
     Returns
     -------
@@ -109,12 +125,20 @@ def open_engine(spec: ModelSpec, request: EngineRequest) -> Engine:
         )
     name = request.engine
     if name == "auto":
-        known = spec.shape is not None and spec.shape.activation in ACTIVATIONS
-        name = "reference" if known and request.on_cpu else "torch"
+        name = _choose(spec, request)
         if name == "torch" and importlib.util.find_spec("torch") is None:
             raise MissingExtraError(f"{_why_torch(spec, request)}; pip install 'text2vec[torch]'")
     dense = tuple(DenseLayer(*load_dense(layer), layer.activation) for layer in spec.dense)
     return ENGINES[name](spec, request, Head(spec.pooling, dense, spec.normalize))
+
+
+def _choose(spec: ModelSpec, request: EngineRequest) -> str:
+    if spec.shape is None or spec.shape.activation not in ACTIVATIONS or not request.on_cpu:
+        return "torch"
+    asks_for_native = request.dtype in {"bfloat16", "int8"} or request.kernels != "auto"
+    if asks_for_native or (native_problem() is None and native_supports(spec.shape)):
+        return "native"
+    return "reference"
 
 
 def _why_torch(spec: ModelSpec, request: EngineRequest) -> str:
@@ -125,8 +149,12 @@ def _why_torch(spec: ModelSpec, request: EngineRequest) -> str:
     return f"model_type {spec.config.get('model_type')!r} needs PyTorch"
 
 
-def _unknown_architecture(spec: ModelSpec) -> ValueError:
-    return ValueError(
-        f"engine 'reference' does not know model_type {spec.config.get('model_type')!r}; "
-        "use engine='torch'"
-    )
+def _known_shape(engine: str, spec: ModelSpec, request: EngineRequest) -> TransformerShape:
+    if spec.shape is None:
+        raise ValueError(
+            f"engine {engine!r} does not know model_type {spec.config.get('model_type')!r}; "
+            "use engine='torch'"
+        )
+    if not request.on_cpu:
+        raise ValueError(f"engine {engine!r} has no device {request.device!r}; expected cpu")
+    return spec.shape

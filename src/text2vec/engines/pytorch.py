@@ -42,6 +42,7 @@ class TorchEngine:
         self._head = head
         self.dtype = str(model.dtype).removeprefix("torch.")
         self.num_threads = int(self._torch.get_num_threads())
+        self.kernels = str(model.device)
 
     def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:
         """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``."""

@@ -59,6 +59,7 @@ class ReferenceEngine:
 
     name = "reference"
     dtype = "float32"
+    kernels = "numpy"
 
     def __init__(
         self,

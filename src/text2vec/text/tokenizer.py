@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from text2vec.errors import ModelFormatError
 if TYPE_CHECKING:
     import tokenizers
 
-__all__ = ["TokenizedTexts", "Tokenizer"]
+__all__ = ["TextTokenizer", "TokenizedTexts", "Tokenizer", "describe_surrogate"]
 
 LONG_TEXT = 1 << 16
 """Characters beyond which a text is tokenised from its beginning only, see ``Tokenizer``."""
@@ -39,6 +39,21 @@ class TokenizedTexts:
 
     batch: PackedBatch
     truncated: BoolVector
+
+
+class TextTokenizer(Protocol):
+    """What turns texts into ids: the ``tokenizers`` library, or the native tokenizer."""
+
+    name: str
+    max_tokens: int
+
+    def tokenize(self, texts: Sequence[str], first: int = 0) -> TokenizedTexts:
+        """Return the ids of each text; ``first`` is the first one's place, for messages."""
+        ...
+
+    def count_prompt_tokens(self, prompt: str) -> int:
+        """Return how many leading tokens of a text come from the prompt before it."""
+        ...
 
 
 class Tokenizer:
@@ -70,6 +85,8 @@ class Tokenizer:
     >>> done.batch.ids.tolist(), done.batch.lengths.tolist(), done.truncated.tolist()
     ([0, 1, 1, 0], [2, 2, 0], [False, True, False])
     """
+
+    name = "tokenizers"
 
     def __init__(self, backend: tokenizers.Tokenizer, max_tokens: int) -> None:
         backend.no_padding()
@@ -119,7 +136,7 @@ class Tokenizer:
         try:
             encodings = self._backend.encode_batch_fast(list(texts))
         except (TypeError, UnicodeEncodeError) as exc:
-            raise ValueError(_describe_surrogate(texts, first)) from exc
+            raise ValueError(describe_surrogate(texts, first)) from exc
         except Exception as exc:  # the library's own, for a vocabulary without its unknown token
             raise ModelFormatError(f"the tokenizer fails on these texts: {exc}") from exc
         rows = [encoding.ids for encoding in encodings]
@@ -163,7 +180,8 @@ def _is_long(text: str) -> bool:
     return len(text) > LONG_TEXT
 
 
-def _describe_surrogate(texts: Sequence[str], first: int) -> str:
+def describe_surrogate(texts: Sequence[str], first: int) -> str:
+    """Return what is wrong with the first text that holds a lone surrogate, and the remedy."""
     for i, text in enumerate(texts, first):
         place = next((k for k, c in enumerate(text) if "\ud800" <= c <= "\udfff"), None)
         if place is not None:
