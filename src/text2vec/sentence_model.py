@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from text2vec.arrays import FloatMatrix
+from text2vec.engines.native import native_problem
 from text2vec.engines.opening import EngineRequest, open_engine
 from text2vec.engines.threads import resolve_threads
 from text2vec.models.layout import read_spec
@@ -178,7 +179,7 @@ class SentenceModel:
             "kernels": engine.kernels,
             "tokenizer": self._pipeline.tokenizer.name,
             "num_threads": engine.num_threads,
-            "notes": list(spec.notes),
+            "notes": [*spec.notes, *_engine_notes(engine.name)],
         }
 
     def encode(  # noqa: PLR0913 - the keyword names of sentence-transformers, which users know
@@ -369,6 +370,11 @@ class SentenceModel:
             shown = ", ".join(map(str, first)) + (", ..." if n_cut > len(first) else "")
             message = "%d of %d texts were cut at %d tokens (text %s); encode_result() says which"
             _LOG.warning(message, n_cut, n_texts, self.max_seq_length, shown)
+
+
+def _engine_notes(engine: str) -> list[str]:
+    problem = native_problem() if engine == "reference" else None
+    return [] if problem is None else [f"slower than it could be: {problem}"]
 
 
 def _open_tokenizer(spec: ModelSpec, num_threads: int | None) -> TextTokenizer:

@@ -33,6 +33,9 @@ def test_open_model_asks_the_factory(model):
         model="a/b",
         max_seq_length=9,
         num_threads=None,
+        engine="auto",
+        dtype="int8",
         model_factory=lambda *words, **options: (words, options),
     )
-    assert open_model(args) == (("a/b",), {"max_seq_length": 9, "num_threads": None})
+    options = {"max_seq_length": 9, "num_threads": None, "engine": "auto", "dtype": "int8"}
+    assert open_model(args) == (("a/b",), options)

@@ -84,13 +84,18 @@ def test_encode_options_reach_the_model(tmp_path, run, model):
         "5",
         "--num-threads",
         "3",
+        "--engine",
+        "native",
+        "--dtype",
+        "int8",
         "--truncate-dim",
         "4",
     ]
     others = ("--prompt", "p: ", "--normalize", "--precision", "float16", "--output", out)
     result = run("encode", "abc", *words, *others)
     assert result.code == 0
-    assert model.opened_with == ("some/name", {"max_seq_length": 5, "num_threads": 3})
+    asked = {"max_seq_length": 5, "num_threads": 3, "engine": "native", "dtype": "int8"}
+    assert model.opened_with == ("some/name", asked)
     expected = model.vector("p: abc")[:4]
     expected = (expected / np.linalg.norm(expected)).astype(np.float16)
     assert np.load(out).dtype == np.float16

@@ -132,6 +132,18 @@ def model_options() -> argparse.ArgumentParser:
         metavar="N",
         help="threads to use (default: all that this process may use)",
     )
+    group.add_argument(
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help="native, reference or torch (default: the fastest that is here)",
+    )
+    group.add_argument(
+        "--dtype",
+        default="auto",
+        metavar="NAME",
+        help="float32, bfloat16 or int8 (default: float32, which loses nothing)",
+    )
     return options
 
 
@@ -220,6 +232,10 @@ def open_model(args: argparse.Namespace) -> SentenceModel:
 
         args.model_factory = SentenceModel
     model: SentenceModel = args.model_factory(
-        args.model, max_seq_length=args.max_seq_length, num_threads=args.num_threads
+        args.model,
+        max_seq_length=args.max_seq_length,
+        num_threads=args.num_threads,
+        engine=args.engine,
+        dtype=args.dtype,
     )
     return model
