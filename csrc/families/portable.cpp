@@ -12,7 +12,29 @@ constexpr int kTileRows = 6, kTileVectors = 2;
 using S = PortableSimd;
 using Float = FloatProduct<S, kTileRows, kTileVectors>;
 using Bfloat16 = WideningProduct<S, kTileRows, kTileVectors>;
-using Int8 = Int8Product<S, PlainCodes<S>, kTileRows, kTileVectors>;
+
+// Codes as whole floats, because not every processor multiplies whole numbers well, and all
+// multiply floats. Sums of fewer than 2^24 / 127^2 = 1040 products are exact, longer ones nearly
+// so.
+struct FloatCodes {
+  using Activation = float;
+  using Weights = S::Floats;
+  static constexpr int group = 1, offset = 0;
+  static Weights load(const int8_t* p) { return S::load_int8(p); }
+  static S::Floats broadcast(const float* p) { return S::set1(*p); }
+  static S::Floats multiply(S::Floats acc, S::Floats a, Weights w) { return S::fma(a, w, acc); }
+  static void encode(const float* row, int n, float inverse, float* out) {
+    for (int i = 0; i < n; i++) out[i] = (row[i] * inverse + kRound) - kRound;
+  }
+};
+struct Int8 : Int8Product<S, FloatCodes, kTileRows, kTileVectors> {
+  using Accumulator = S::Floats;
+  static Accumulator start(const int32_t*, int) { return S::zero(); }
+  static S::Floats finish(Accumulator sum, const float* row_scales, int row, const float* scales,
+                          int column, S::Floats bias) {
+    return S::fma(S::mul(sum, S::set1(row_scales[row])), S::load(scales + column), bias);
+  }
+};
 }  // namespace
 
 namespace text2vec {

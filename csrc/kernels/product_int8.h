@@ -86,24 +86,4 @@ struct Int8Product : Codes {
   }
 };
 
-// Plain arithmetic, for any processor: the activation as an int32, one k at a time.
-template <class S>
-struct PlainCodes {
-  using Activation = int16_t;
-  using Weights = typename S::Ints;
-  static constexpr int group = 1, offset = 0;
-  static Weights load(const int8_t* p) {
-    Weights w{};
-    for (int i = 0; i < S::width; i++) w[i] = p[i];
-    return w;
-  }
-  static typename S::Ints broadcast(const int16_t* p) { return S::ints(*p); }
-  static typename S::Ints multiply(typename S::Ints acc, typename S::Ints a, Weights w) {
-    return S::add_ints(acc, S::mul_ints(a, w));
-  }
-  static void encode(const float* row, int n, float inverse, int16_t* out) {
-    for (int i = 0; i < n; i++) out[i] = static_cast<int16_t>(nearest(row[i] * inverse));
-  }
-};
-
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 
 struct PortableSimd {
   static constexpr int width = 4;
-#if defined(__GNUC__) || defined(__clang__)
+#if defined(__GNUC__)
   using Floats = float __attribute__((vector_size(16)));
   using Ints = int32_t __attribute__((vector_size(16)));
   static Floats set1(float x) { return Floats{x, x, x, x}; }
@@ -22,10 +22,20 @@ struct PortableSimd {
   // Of two numbers that do not compare, the second: a NaN in `b` goes through.
   static Floats max(Floats a, Floats b) { return a > b ? a : b; }
   static Floats min(Floats a, Floats b) { return a < b ? a : b; }
-  static Ints ints(int32_t x) { return Ints{x, x, x, x}; }
-  static Ints add_ints(Ints a, Ints b) { return a + b; }
-  static Ints mul_ints(Ints a, Ints b) { return a * b; }
   static Floats to_floats(Ints a) { return __builtin_convertvector(a, Floats); }
+  static Floats load_int8(const int8_t* p) {
+    using Bytes = int8_t __attribute__((vector_size(4)));
+    return __builtin_convertvector(load_as<Bytes>(p), Floats);
+  }
+  static Floats load_bfloat16(const uint16_t* p) {
+    using Halves = uint16_t __attribute__((vector_size(8)));
+    return (Floats)(__builtin_convertvector(load_as<Halves>(p), Ints) << 16);
+  }
+  // p * 2^n for whole n in [-126, 127], given as n + kRound: the sum's low bits are n itself.
+  static Floats scale_by_power(Floats p, Floats n_plus_round) {
+    using Bits = uint32_t __attribute__((vector_size(16)));
+    return p * (Floats)(((Bits)n_plus_round << 23) + 0x3f800000u);
+  }
 #else
   struct Floats {
     float lane[width];
@@ -64,17 +74,28 @@ struct PortableSimd {
   static Floats min(Floats a, Floats b) {
     return make<Floats>([&](int i) { return a[i] < b[i] ? a[i] : b[i]; });
   }
-  static Ints ints(int32_t x) {
-    return make<Ints>([&](int) { return x; });
-  }
-  static Ints add_ints(Ints a, Ints b) {
-    return make<Ints>([&](int i) { return a[i] + b[i]; });
-  }
-  static Ints mul_ints(Ints a, Ints b) {
-    return make<Ints>([&](int i) { return a[i] * b[i]; });
-  }
   static Floats to_floats(Ints a) {
     return make<Floats>([&](int i) { return static_cast<float>(a[i]); });
+  }
+  static Floats load_int8(const int8_t* p) {
+    return make<Floats>([&](int i) { return static_cast<float>(p[i]); });
+  }
+  static Floats load_bfloat16(const uint16_t* p) {
+    return make<Floats>([&](int i) { return from_bits(static_cast<uint32_t>(p[i]) << 16); });
+  }
+  // p * 2^n for whole n in [-126, 127], given as n + kRound: the sum's low bits are n itself.
+  static Floats scale_by_power(Floats p, Floats n_plus_round) {
+    return make<Floats>([&](int i) {
+      const float sum = n_plus_round[i];
+      uint32_t bits;
+      memcpy(&bits, &sum, 4);
+      return p[i] * from_bits((bits << 23) + 0x3f800000u);
+    });
+  }
+  static float from_bits(uint32_t bits) {
+    float out;
+    memcpy(&out, &bits, 4);
+    return out;
   }
 #endif
   template <class T>
@@ -84,14 +105,6 @@ struct PortableSimd {
     return out;
   }
   static Floats load(const float* p) { return load_as<Floats>(p); }
-  static Floats load_bfloat16(const uint16_t* p) {
-    Floats out{};
-    for (int i = 0; i < width; i++) {
-      const uint32_t bits = static_cast<uint32_t>(p[i]) << 16;
-      memcpy(&out[i], &bits, 4);
-    }
-    return out;
-  }
   static Ints load_ints(const int32_t* p) { return load_as<Ints>(p); }
   static void store(float* p, Floats v) { memcpy(p, &v, sizeof v); }
   static Floats zero() { return set1(0); }
@@ -107,19 +120,6 @@ struct PortableSimd {
     float top = v[0];
     for (int i = 1; i < width; i++) top = top > v[i] ? top : v[i];
     return top;
-  }
-  // p * 2^n for whole n in [-126, 127], given as n + kRound: the sum's low bits are n itself.
-  static Floats scale_by_power(Floats p, Floats n_plus_round) {
-    for (int i = 0; i < width; i++) {
-      const float sum = n_plus_round[i];
-      uint32_t bits;
-      memcpy(&bits, &sum, 4);
-      bits = (bits << 23) + 0x3f800000u;
-      float power;
-      memcpy(&power, &bits, 4);
-      p[i] = p[i] * power;
-    }
-    return p;
   }
   // Four rows of four numbers, `source` apart, to their columns, `target` apart.
   static void transpose(const float* from, ptrdiff_t source, float* to, ptrdiff_t target) {
