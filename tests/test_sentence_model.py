@@ -22,7 +22,7 @@ from text2vec.engines.native import native_problem
 from text2vec.pipeline import EncodeKeywords
 
 ALONE = 1e-6  # what company may change in a vector of length 1
-AGREES = 2e-6  # float32 of torch against float32 of numpy, vectors of length 1
+AGREES = 5e-6  # float32 of torch against ours, vectors of length 1 behind a steep Dense layer
 PROMPTS = {"query": "how to ", "document": "", "other": "replace the "}
 
 

@@ -94,7 +94,7 @@ def test_every_text_agrees_through_folder_hub_and_saved_copy(
 @pytest.mark.parametrize("name", ["minilm_folder", "default_folder"])
 @pytest.mark.parametrize(
     ("dtype", "mean", "worst"),
-    [("float32", 0.999999, 0.999999), ("bfloat16", 0.9999, 0.999), ("int8", 0.998, 0.99)],
+    [("float32", 0.999999, 0.999999), ("bfloat16", 0.9999, 0.999), ("int8", 0.997, 0.99)],
 )
 def test_native_engine_keeps_its_cosines(name, dtype, mean, worst, request, texts):
     folder = request.getfixturevalue(name)
