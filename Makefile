@@ -29,7 +29,7 @@ fmt: .venv/test.stamp
 	$(BIN)/ruff format
 
 bench: .venv/test.stamp       ## this engine beside sentence-transformers
-	$(BIN)/python benchmarks/reference.py
+	$(BIN)/python benchmarks/encode.py
 
 .venv/demo.stamp: pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv

@@ -91,10 +91,16 @@ def test_every_text_agrees_through_folder_hub_and_saved_copy(
 
 
 @pytest.mark.skipif(native_problem() is not None, reason="the extension is not built")
-@pytest.mark.parametrize("name", ["minilm_folder", "default_folder"])
 @pytest.mark.parametrize(
-    ("dtype", "mean", "worst"),
-    [("float32", 0.999999, 0.999999), ("bfloat16", 0.9999, 0.999), ("int8", 0.997, 0.99)],
+    ("name", "dtype", "mean", "worst"),
+    [
+        ("default_folder", "float32", 0.999999, 0.999999),
+        ("default_folder", "bfloat16", 0.9999, 0.999),
+        ("default_folder", "int8", 0.998, 0.99),
+        ("minilm_folder", "float32", 0.999999, 0.999999),
+        ("minilm_folder", "bfloat16", 0.9999, 0.999),
+        ("minilm_folder", "int8", 0.996, 0.99),  # English only, and most of these texts are not
+    ],
 )
 def test_native_engine_keeps_its_cosines(name, dtype, mean, worst, request, texts):
     folder = request.getfixturevalue(name)
