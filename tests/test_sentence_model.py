@@ -22,7 +22,7 @@ from text2vec.engines.native import native_problem
 from text2vec.pipeline import EncodeKeywords
 
 ALONE = 1e-6  # what company may change in a vector of length 1
-AGREES = 5e-6  # float32 of torch against ours, vectors of length 1 behind a steep Dense layer
+AGREES = 2e-6  # float32 of torch against float32 of ours, vectors of length 1
 PROMPTS = {"query": "how to ", "document": "", "other": "replace the "}
 
 
@@ -33,7 +33,8 @@ def folder(model_folder, tmp_path_factory):
     dense = {"in_features": 32, "out_features": 20, "bias": True}
     dense["activation_function"] = "torch.nn.modules.activation.Tanh"
     tensors = {
-        "linear.weight": rng.standard_normal((20, 32)).astype(np.float32),
+        # Not steeper than a trained layer: it would raise rounding above the bounds below.
+        "linear.weight": 0.2 * rng.standard_normal((20, 32)).astype(np.float32),
         "linear.bias": rng.standard_normal(20).astype(np.float32),
     }
     made = write_sentence_transformers(
