@@ -6,9 +6,11 @@ the numpy engine serves, and ``native_problem`` says why.
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +82,7 @@ def native_problem() -> str | None:
     True
     """
     try:
-        import text2vec._native  # noqa: F401
+        _extension()
     except ImportError as error:
         return (
             f"the native engine is not built ({error}); install a C++17 compiler and run "
@@ -105,9 +107,12 @@ def native_kernels() -> list[KernelReport]:
     """
     if native_problem() is not None:
         return []
-    from text2vec._native import available_kernels
+    return [KernelReport(*row) for row in _extension().available_kernels()]
 
-    return [KernelReport(*row) for row in available_kernels()]
+
+def _extension() -> Any:
+    # By name: where it is not built, a tool that reads imports takes the name for the package's.
+    return importlib.import_module("text2vec._native")
 
 
 def native_supports(shape: TransformerShape) -> bool:
@@ -178,8 +183,6 @@ class NativeEngine:
         problem = native_problem()
         if problem is not None:
             raise ImportError(problem)
-        from text2vec._native import Encoder
-
         if shape.relative_buckets:
             raise ValueError(
                 f"engine 'native' has no relative positions, which {shape.architecture} needs; "
@@ -190,7 +193,7 @@ class NativeEngine:
         self.dtype = dtype
         self.num_threads = num_threads
         self._head = head
-        self._encoder = Encoder(
+        self._encoder = _extension().Encoder(
             {name: getattr(shape, name) for name in _SHAPE_FIELDS},
             dict(weights),
             list(head.pooling),
@@ -202,14 +205,15 @@ class NativeEngine:
     @property
     def kernels(self) -> str:
         """The ``family/variant`` that was chosen."""
-        return self._encoder.kernels
+        return str(self._encoder.kernels)
 
     def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:  # noqa: ARG002
         """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``."""
         # max_texts has nothing to bound: blocks hold about 128 tokens, however many are asked for.
-        pooled = self._encoder.embed(batch.ids, batch.offsets, self.num_threads, skip)
+        pooled: FloatMatrix = self._encoder.embed(batch.ids, batch.offsets, self.num_threads, skip)
         return self._head.project(pooled)
 
     def token_states(self, batch: PackedBatch) -> FloatMatrix:
         """Return the last layer's states, shape ``(n_tokens, hidden)``."""
-        return self._encoder.states(batch.ids, batch.offsets, self.num_threads)
+        states: FloatMatrix = self._encoder.states(batch.ids, batch.offsets, self.num_threads)
+        return states
