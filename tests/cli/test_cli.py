@@ -16,8 +16,10 @@ from safetensors.numpy import save_file
 
 from text2vec.sentence_model import SentenceModel
 
+# A shell starts what runs in the background with SIGINT ignored, and children inherit that.
 WITH_FAKE_MODEL = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from conftest import FakeModel
 from text2vec.cli.main import main
 sys.exit(main(sys.argv[1:], model_factory=lambda *_, **__: FakeModel()))
