@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from text2vec.arrays import BoolVector, FloatMatrix, IntVector
 from text2vec.engines.base import Engine
-from text2vec.engines.pooling import normalize_rows
 from text2vec.quantization import Precision, check_precision, quantize_embeddings
+from text2vec.similarity import normalize_rows
 from text2vec.text.tokenizer import TextTokenizer, TokenizedTexts
 
 __all__ = [

@@ -14,17 +14,34 @@ from numpy.typing import ArrayLike, NDArray
 
 from text2vec.arrays import FloatMatrix
 
-__all__ = ["SIMILARITIES", "similarity", "similarity_pairwise"]
+__all__ = ["SIMILARITIES", "normalize_rows", "similarity", "similarity_pairwise"]
 
 
-def _normalized(x: FloatMatrix) -> FloatMatrix:
-    norms = np.linalg.norm(x, axis=1, keepdims=True)
+def normalize_rows(x: FloatMatrix) -> FloatMatrix:
+    """Return each row scaled to length 1; a row of zeros stays so.
+
+    Parameters
+    ----------
+    x
+        Shape ``(n_texts, dim)``.
+
+    Returns
+    -------
+    FloatMatrix
+        Same shape, as ``torch.nn.functional.normalize`` with its floor of 1e-12.
+
+    Examples
+    --------
+    >>> normalize_rows(np.array([[3, 4], [0, 0]], np.float32)).tolist()
+    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    norms = np.sqrt(np.einsum("ij,ij->i", x, x))[:, None]
     scaled: FloatMatrix = x / np.maximum(norms, np.float32(1e-12))
     return scaled
 
 
 def _cosine(a: FloatMatrix, b: FloatMatrix) -> FloatMatrix:
-    return _normalized(a) @ _normalized(b).T
+    return normalize_rows(a) @ normalize_rows(b).T
 
 
 def _dot(a: FloatMatrix, b: FloatMatrix) -> FloatMatrix:
@@ -115,7 +132,7 @@ def similarity_pairwise(a: ArrayLike, b: ArrayLike, name: str = "cosine") -> NDA
     if len(left) != len(right):
         raise ValueError(f"{len(left)} and {len(right)} rows; expected as many in both")
     if name == "cosine":
-        left, right = _normalized(left), _normalized(right)
+        left, right = normalize_rows(left), normalize_rows(right)
     scores: NDArray[np.float32]
     if name in {"cosine", "dot"}:
         scores = np.einsum("ij,ij->i", left, right)

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.arrays import FloatMatrix, IntVector
+from text2vec.similarity import normalize_rows
 
-__all__ = ["ACTIVATIONS", "POOLINGS", "DenseLayer", "Head", "gelu", "normalize_rows"]
+__all__ = ["ACTIVATIONS", "POOLINGS", "DenseLayer", "Head", "gelu"]
 
 
 def gelu(x: FloatMatrix) -> FloatMatrix:
@@ -157,29 +158,6 @@ POOLINGS: Mapping[str, Callable[[FloatMatrix, IntVector, int], FloatMatrix]] = M
     "first_last_avg": _mean,  # of the average of two layers, see Head.pool
 })
 """Mode -> function of (states ``(n_tokens, hidden)``, offsets, leading tokens to leave out)."""
-
-
-def normalize_rows(x: FloatMatrix) -> FloatMatrix:
-    """Return each row scaled to length 1; a row of zeros stays so.
-
-    Parameters
-    ----------
-    x
-        Shape ``(n_texts, dim)``.
-
-    Returns
-    -------
-    FloatMatrix
-        Same shape, as ``torch.nn.functional.normalize`` with its floor of 1e-12.
-
-    Examples
-    --------
-    >>> normalize_rows(np.array([[3, 4], [0, 0]], np.float32)).tolist()
-    [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
-    """
-    norms = np.sqrt(np.einsum("ij,ij->i", x, x))[:, None]
-    scaled: FloatMatrix = x / np.maximum(norms, np.float32(1e-12))
-    return scaled
 
 
 @dataclass(frozen=True)

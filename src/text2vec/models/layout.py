@@ -15,25 +15,18 @@ from typing import Any
 
 from text2vec.errors import ModelFormatError, ModelNotFoundError
 from text2vec.models.architectures import ARCHITECTURES, TransformerShape, read_shape
-from text2vec.models.spec import HIDDEN_KEYS, PLAIN_MAX_TOKENS, POOLING_MODES, DenseSpec, ModelSpec
+from text2vec.models.spec import (
+    DENSE_ACTIVATIONS,
+    HIDDEN_KEYS,
+    PLAIN_MAX_TOKENS,
+    POOLING_FLAGS,
+    POOLING_MODES,
+    DenseSpec,
+    ModelSpec,
+)
 
 __all__ = ["LAYOUTS", "Layout", "read_spec"]
 
-_POOLING_FLAGS: Mapping[str, str] = MappingProxyType({
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-})
-_ACTIVATIONS: Mapping[str, str] = MappingProxyType({
-    "torch.nn.modules.activation.Tanh": "tanh",
-    "torch.nn.modules.activation.ReLU": "relu",
-    "torch.nn.modules.activation.GELU": "gelu",
-    "torch.nn.modules.activation.Sigmoid": "sigmoid",
-    "torch.nn.modules.linear.Identity": "identity",
-})
 # Old sentence-transformers named the file after the architecture.
 _SETTINGS_OF = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 _MAX_JSON_BYTES = 32 << 20
@@ -232,7 +225,7 @@ def _read_pooling(path: Path) -> tuple[tuple[str, ...], bool]:
     config = _read_object(path)
     modes = config.get("pooling_mode")
     if modes is None:
-        modes = [mode for flag, mode in _POOLING_FLAGS.items() if config.get(flag)] or ["mean"]
+        modes = [mode for flag, mode in POOLING_FLAGS.items() if config.get(flag)] or ["mean"]
     modes = [modes] if isinstance(modes, str) else modes
     known = isinstance(modes, list) and modes and all(mode in POOLING_MODES for mode in modes)
     if not known:
@@ -247,9 +240,9 @@ def _read_dense(folder: Path) -> DenseSpec:
     path = folder / "config.json"
     config = _read_object(path)
     name = config.get("activation_function", "torch.nn.modules.activation.Tanh")
-    if not isinstance(name, str) or name not in _ACTIVATIONS:
+    if not isinstance(name, str) or name not in DENSE_ACTIVATIONS:
         raise ModelFormatError(
-            f"{path}: activation {name!r}; expected one of {', '.join(_ACTIVATIONS)}"
+            f"{path}: activation {name!r}; expected one of {', '.join(DENSE_ACTIVATIONS)}"
         )
     sizes: list[Any] = [config.get("in_features"), config.get("out_features")]
     if not all(isinstance(n, int) and 0 < n <= 1 << 16 for n in sizes):
@@ -260,7 +253,7 @@ def _read_dense(folder: Path) -> DenseSpec:
     ):
         raise ModelFormatError(f"{path}: only plain Dense layers on the embedding are supported")
     return DenseSpec(
-        folder, width_in, width_out, bool(config.get("bias", True)), _ACTIVATIONS[name]
+        folder, width_in, width_out, bool(config.get("bias", True)), DENSE_ACTIVATIONS[name]
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from text2vec.models.architectures import ARCHITECTURES
 from text2vec.models.checkpoint import Weights, load_dense, load_weights
-from text2vec.models.spec import POOLING_MODES, ModelSpec
+from text2vec.models.spec import DENSE_ACTIVATIONS, POOLING_FLAGS, POOLING_MODES, ModelSpec
 
 __all__ = ["write_model_folder"]
 
@@ -27,13 +27,7 @@ _MODULE_TYPES = {
     "Dense": "sentence_transformers.models.Dense",
     "Normalize": "sentence_transformers.models.Normalize",
 }
-_ACTIVATIONS = {
-    "tanh": "torch.nn.modules.activation.Tanh",
-    "relu": "torch.nn.modules.activation.ReLU",
-    "gelu": "torch.nn.modules.activation.GELU",
-    "sigmoid": "torch.nn.modules.activation.Sigmoid",
-    "identity": "torch.nn.modules.linear.Identity",
-}
+_ACTIVATION_CLASSES = {name: kind for kind, name in DENSE_ACTIVATIONS.items()}
 _TOKENIZER_FILES = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -212,7 +206,7 @@ def _configs(spec: ModelSpec) -> dict[str, Any]:
             "in_features": layer.in_features,
             "out_features": layer.out_features,
             "bias": layer.bias,
-            "activation_function": _ACTIVATIONS[layer.activation],
+            "activation_function": _ACTIVATION_CLASSES[layer.activation],
         }
     if spec.normalize:
         modules.append((f"{len(modules)}_Normalize", "Normalize"))
@@ -227,23 +221,13 @@ def _configs(spec: ModelSpec) -> dict[str, Any]:
 def _pooling_config(spec: ModelSpec) -> dict[str, Any]:
     config: dict[str, Any] = {"word_embedding_dimension": spec.hidden}
     in_order = [mode for mode in POOLING_MODES if mode in spec.pooling]
-    if list(spec.pooling) != in_order or not set(spec.pooling) <= set(_FLAGS.values()):
+    if list(spec.pooling) != in_order or not set(spec.pooling) <= set(POOLING_FLAGS.values()):
         # Flags have an order of their own and no word for our own mode.
         modes = {"pooling_mode": list(spec.pooling), "include_prompt": spec.include_prompt}
         return {"embedding_dimension": spec.hidden, **modes}
     # The flags are what every version of sentence-transformers reads, from 2 to 6.
-    config |= {flag: mode in spec.pooling for flag, mode in _FLAGS.items()}
+    config |= {flag: mode in spec.pooling for flag, mode in POOLING_FLAGS.items()}
     return config | {"include_prompt": spec.include_prompt}
-
-
-_FLAGS = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -14,7 +14,15 @@ from typing import Any
 
 from text2vec.models.architectures import TransformerShape
 
-__all__ = ["HIDDEN_KEYS", "PLAIN_MAX_TOKENS", "POOLING_MODES", "DenseSpec", "ModelSpec"]
+__all__ = [
+    "DENSE_ACTIVATIONS",
+    "HIDDEN_KEYS",
+    "PLAIN_MAX_TOKENS",
+    "POOLING_FLAGS",
+    "POOLING_MODES",
+    "DenseSpec",
+    "ModelSpec",
+]
 
 HIDDEN_KEYS = ("hidden_size", "d_model", "n_embd", "emb_dim", "dim")
 """Where ``config.json`` says how wide a token's state is, architecture by architecture."""
@@ -31,6 +39,24 @@ POOLING_MODES = (
     "first_last_avg",
 )
 """In the order in which sentence-transformers concatenates them; the last is text2vec's own."""
+
+POOLING_FLAGS: Mapping[str, str] = MappingProxyType({
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len_tokens",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+})
+"""Flag of an old ``1_Pooling/config.json`` -> mode, in the order of concatenation."""
+DENSE_ACTIVATIONS: Mapping[str, str] = MappingProxyType({
+    "torch.nn.modules.activation.Tanh": "tanh",
+    "torch.nn.modules.activation.ReLU": "relu",
+    "torch.nn.modules.activation.GELU": "gelu",
+    "torch.nn.modules.activation.Sigmoid": "sigmoid",
+    "torch.nn.modules.linear.Identity": "identity",
+})
+"""Class name in a Dense module's ``config.json`` -> activation."""
 
 
 @dataclass(frozen=True)
