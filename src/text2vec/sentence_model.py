@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from text2vec.agreement import Agreement, measure_agreement
 from text2vec.arrays import FloatMatrix
-from text2vec.engines.native import native_problem
-from text2vec.engines.opening import EngineRequest, open_engine
+from text2vec.engines.opening import EngineRequest, engine_notes, open_engine
 from text2vec.engines.threads import resolve_threads
 from text2vec.models.layout import read_spec
 from text2vec.models.locate import DEFAULT_MODEL, ModelSource, cache_home, locate_model
@@ -179,7 +179,7 @@ class SentenceModel:
             "kernels": engine.kernels,
             "tokenizer": self._pipeline.tokenizer.name,
             "num_threads": engine.num_threads,
-            "notes": [*spec.notes, *_engine_notes(engine.name)],
+            "notes": [*spec.notes, *engine_notes(engine)],
         }
 
     def encode(  # noqa: PLR0913 - the keyword names of sentence-transformers, which users know
@@ -326,6 +326,10 @@ class SentenceModel:
         """Return the ids of each text as they are encoded, and which texts are cut."""
         return self._pipeline.tokenize(as_texts(sentences))
 
+    def agreement(self, sentences: Iterable[str]) -> Agreement:
+        """Return mean and worst cosine of texts' embeddings to float32; at least one text."""
+        return measure_agreement(self._spec, self._pipeline, as_texts(sentences))
+
     def similarity(self, a: ArrayLike, b: ArrayLike) -> FloatMatrix:
         """Return the score of every embedding of ``a`` with every one of ``b``, ``(n, m)``."""
         return similarity(a, b, self.similarity_fn_name)
@@ -370,11 +374,6 @@ class SentenceModel:
             shown = ", ".join(map(str, first)) + (", ..." if n_cut > len(first) else "")
             message = "%d of %d texts were cut at %d tokens (text %s); encode_result() says which"
             _LOG.warning(message, n_cut, n_texts, self.max_seq_length, shown)
-
-
-def _engine_notes(engine: str) -> list[str]:
-    problem = native_problem() if engine == "reference" else None
-    return [] if problem is None else [f"slower than it could be: {problem}"]
 
 
 def _open_tokenizer(spec: ModelSpec, num_threads: int | None) -> TextTokenizer:

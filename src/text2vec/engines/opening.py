@@ -2,7 +2,9 @@
 
 A new engine is a file beside this one and a row in ``ENGINES``. ``auto`` takes, on a CPU, the
 native engine where it is built and knows the model, else the numpy engine; PyTorch for other
-devices and for architectures that neither knows. Its dtype is float32, which loses nothing.
+devices and for architectures that neither knows. Its dtype is float32, which loses nothing of
+what the files hold; a lower precision is asked for by name, and ``SentenceModel.agreement`` says
+what it costs.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from text2vec.models.architectures import TransformerShape
 from text2vec.models.checkpoint import load_dense, load_weights
 from text2vec.models.spec import ModelSpec
 
-__all__ = ["ENGINES", "EngineRequest", "open_engine"]
+__all__ = ["ENGINES", "EngineRequest", "engine_notes", "open_engine"]
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,39 @@ def open_engine(spec: ModelSpec, request: EngineRequest) -> Engine:
             raise MissingExtraError(f"{_why_torch(spec, request)}; pip install 'text2vec[torch]'")
     dense = tuple(DenseLayer(*load_dense(layer), layer.activation) for layer in spec.dense)
     return ENGINES[name](spec, request, Head(spec.pooling, dense, spec.normalize))
+
+
+def engine_notes(engine: Engine) -> list[str]:
+    """Return what a user should know about the engine and precision that serve.
+
+    Parameters
+    ----------
+    engine
+        An opened engine.
+
+    Returns
+    -------
+    list[str]
+        Sentences; none if there is nothing to say.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> engine_notes(SimpleNamespace(name="native", dtype="int8"))[0].partition(";")[0]
+    'int8 loses a little'
+    """
+    notes = []
+    problem = native_problem() if engine.name == "reference" else None
+    if problem is not None:
+        notes.append(f"slower than it could be: {problem}")
+    if engine.dtype != "float32":
+        notes.append(
+            f"{engine.dtype} loses a little; model.agreement(texts) or "
+            "'text2vec info --agreement FILE' says how much"
+        )
+    elif engine.name == "native":
+        notes.append("float32 loses nothing; dtype bfloat16 or int8 is faster and loses a little")
+    return notes
 
 
 def _choose(spec: ModelSpec, request: EngineRequest) -> str:
