@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from text2vec.files.lines import NumberedLine, bad_row, strip_line_end
 
-__all__ = ["JsonLinesWriter", "read_jsonl_rows"]
+__all__ = ["JsonLinesWriter", "parse_json_row", "read_jsonl_rows"]
 
 
 def read_jsonl_rows(
@@ -50,13 +50,50 @@ def read_jsonl_rows(
     [(1, ('a',))]
     """
     for number, line in lines:
-        row = _parse_row(line, name, number)
+        row = parse_json_row(line, name, number)
         texts = tuple(_json_text(row, column, name, number) for column in columns)
         # Only an escape can bring half a surrogate pair into valid UTF-8.
         if "\\u" in line:
             for text in texts:
                 _check_surrogates(text, name, number)
         yield number, texts
+
+
+def parse_json_row(line: str, name: str, number: int) -> dict[str, Any]:
+    """Return the JSON object that a line holds.
+
+    Parameters
+    ----------
+    line
+        The line, with or without its end.
+    name, number
+        What errors call the file, and the line's number.
+
+    Returns
+    -------
+    dict[str, Any]
+        Key -> value, as ``json`` has them; NaN and Infinity are read as floats.
+
+    Raises
+    ------
+    DataFormatError
+        If it is no JSON object.
+
+    Examples
+    --------
+    >>> parse_json_row('{"text": "a", "score": 2}', "x.jsonl", 1)
+    {'text': 'a', 'score': 2}
+    """  # noqa: DOC501 - bad_row returns one
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as exc:
+        expected = f"a JSON object ({exc.msg} at character {exc.colno})"
+        raise bad_row(name, number, expected, repr(strip_line_end(line))) from exc
+    except (ValueError, RecursionError) as exc:  # a number too long, a nest too deep
+        raise bad_row(name, number, "a JSON object", str(exc)) from exc
+    if not isinstance(row, dict):
+        raise bad_row(name, number, "a JSON object", reprlib.repr(row))
+    return row
 
 
 class JsonLinesWriter:
@@ -118,19 +155,6 @@ class JsonLinesWriter:
 
     def abandon(self) -> None:
         """Do nothing: the stream is the caller's."""
-
-
-def _parse_row(line: str, name: str, number: int) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as exc:
-        expected = f"a JSON object ({exc.msg} at character {exc.colno})"
-        raise bad_row(name, number, expected, repr(strip_line_end(line))) from exc
-    except (ValueError, RecursionError) as exc:  # a number too long, a nest too deep
-        raise bad_row(name, number, "a JSON object", str(exc)) from exc
-    if not isinstance(row, dict):
-        raise bad_row(name, number, "a JSON object", reprlib.repr(row))
-    return row
 
 
 def _json_text(row: dict[str, Any], column: str, name: str, number: int) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from text2vec.errors import DataFormatError, require
 from text2vec.files.lines import bad_row
 
-__all__ = ["ParquetWriter", "count_parquet_rows", "read_parquet_rows"]
+__all__ = ["ParquetWriter", "count_parquet_rows", "read_parquet_rows", "read_parquet_values"]
 
 _READ_ROWS = 4096
 _ROW_GROUP_BYTES = 32 * 2**20
@@ -72,6 +72,32 @@ def read_parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int,
     with _open_file(path) as file:
         _check_columns(path, file.schema_arrow, columns)
         yield from enumerate(_iterate_texts(path, file, columns), start=1)
+
+
+def read_parquet_values(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the row number and every value of every row, as Python values; null is None.
+
+    Parameters
+    ----------
+    path
+        Parquet file.
+
+    Yields
+    ------
+    tuple[int, dict[str, Any]]
+        Row number, counted from 1, and column -> value.
+
+    Raises
+    ------
+    DataFormatError
+        If it is no Parquet file, or damaged.
+    """
+    with _open_file(path) as file:
+        batches = file.iter_batches(batch_size=_READ_ROWS)
+        n_rows = 0
+        while (rows := _next_rows(path, batches)) is not None:
+            yield from enumerate(rows, start=n_rows + 1)
+            n_rows += len(rows)
 
 
 class ParquetWriter:
@@ -133,6 +159,14 @@ def _open_file(path: Path) -> Any:
         return parquet.ParquetFile(path)
     except ValueError as exc:  # pyarrow's ArrowInvalid is one
         raise DataFormatError(f"{path}: expected a Parquet file, found damage: {exc}") from exc
+
+
+def _next_rows(path: Path, batches: Iterator[Any]) -> list[dict[str, Any]] | None:
+    try:
+        batch = next(batches, None)
+        return None if batch is None else list(batch.to_pylist())
+    except (ValueError, OSError) as exc:
+        raise DataFormatError(f"{path}: expected Parquet data, found damage: {exc}") from exc
 
 
 def _check_columns(path: Path, schema: Any, columns: Sequence[str]) -> None:

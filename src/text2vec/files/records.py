@@ -24,6 +24,7 @@ __all__ = [
     "count_records",
     "read_records",
     "read_stream",
+    "text_suffix",
 ]
 
 _CHUNK_CHARACTERS = 8 * 2**20
@@ -92,7 +93,7 @@ def read_records(path: Path, columns: Sequence[str] = ("text",)) -> Iterator[Rec
     """
     if isinstance(columns, str) or not columns:
         raise ValueError(f"columns is {columns!r}; expected a sequence of one name or more")
-    suffix = _text_suffix(path)
+    suffix = text_suffix(path)
     if suffix == ".txt" and len(columns) > 1:
         raise ValueError(
             f"{path}: a .txt file has one text a line, but {len(columns)} columns are wanted; "
@@ -211,7 +212,29 @@ def chunk_records(records: Iterator[Record], n_records: int) -> Iterator[list[Re
         yield chunk
 
 
-def _text_suffix(path: Path) -> str:
+def text_suffix(path: Path) -> str:
+    """Return which of ``TEXT_SUFFIXES`` says a file's format.
+
+    Parameters
+    ----------
+    path
+        Its name; the file need not exist.
+
+    Returns
+    -------
+    str
+        Lower case, without ``.gz``.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+
+    Examples
+    --------
+    >>> text_suffix(Path("a.test.JSONL.gz"))
+    '.jsonl'
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     zipped = suffixes[-1:] == [".gz"]
     suffix = "".join(suffixes[:-1][-1:] if zipped else suffixes[-1:])
