@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 __all__ = ["LocalHub", "commit_of"]
 
 _API = re.compile(
-    r"/api/models/(?P<name>[^/]+(?:/[^/]+)??)(?:/(?P<verb>revision|tree)/(?P<rev>[^/]+))?"
+    r"/api/(?P<kind>models|datasets)/(?P<name>[^/]+(?:/[^/]+)??)(?:/(?P<verb>revision|tree)/(?P<rev>[^/]+))?"
 )
 _FILE = re.compile(r"/(?P<name>.+?)/resolve/(?P<rev>[^/]+)/(?P<path>.+)")
 _CHUNK_BYTES = 1 << 20
@@ -65,7 +65,8 @@ class LocalHub:
     ----------
     folder_by_name
         Model -> folder: ``"owner/name"`` or ``"name"`` for its main branch, and
-        ``"owner/name@revision"`` for another branch or tag. Folders are read at each request.
+        ``"owner/name@revision"`` for another branch or tag; ``"datasets/owner/name"`` for a data
+        set. Folders are read at each request.
     gated
         Models whose files need ``token``; their listing is open, as on the hub.
     private
@@ -160,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(self.hub.outage, "", "the hub is out of order")
         elif match is None:
             self._refuse(404, "", "no such page")
-        elif folder := self._allowed_folder(match["name"], unquote(match["rev"] or "main")):
+        elif folder := self._allowed_folder(_name(match), unquote(match["rev"] or "main")):
             if file:
                 self._send_file(file["name"], folder, unquote(file["path"]))
             elif match["verb"] == "tree":
@@ -236,6 +237,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+def _name(match: re.Match[str]) -> str:
+    """Return the key of a repository: data sets stand under ``datasets/``, as in file addresses."""
+    is_set = match.groupdict().get("kind") == "datasets"
+    return f"datasets/{match['name']}" if is_set else match["name"]
 
 
 def _info(name: str, folder: Path, *, gated: bool) -> dict[str, object]:

@@ -73,7 +73,7 @@ def run_info(args: argparse.Namespace) -> None:
     import json
 
     from text2vec import __version__
-    from text2vec.cli.machine import read_machine, read_versions
+    from text2vec.machine import read_machine, read_versions
     from text2vec.models.locate import cache_home, default_model_folder
 
     folder = default_model_folder()

@@ -105,8 +105,13 @@ def general_options(*, at_root: bool) -> argparse.ArgumentParser:
     return options
 
 
-def model_options() -> argparse.ArgumentParser:
+def model_options(*, many: bool = False) -> argparse.ArgumentParser:
     """Return the options that say which model, and how it runs.
+
+    Parameters
+    ----------
+    many
+        Whether ``--model`` may be given several times; ``args.model`` is then a list.
 
     Returns
     -------
@@ -118,7 +123,10 @@ def model_options() -> argparse.ArgumentParser:
     group.add_argument(
         "--model",
         metavar="NAME",
-        help="folder or hub name of a model (default: the default model)",
+        action="append" if many else "store",
+        default=[] if many else None,
+        help="folder or hub name of a model (default: the default model)"
+        + ("; may be repeated" if many else ""),
     )
     group.add_argument(
         "--max-seq-length",
@@ -214,13 +222,17 @@ def add_command(
     return parser
 
 
-def open_model(args: argparse.Namespace) -> SentenceModel:
+def open_model(args: argparse.Namespace, name: str | None = None, **settings: Any) -> SentenceModel:
     """Return the model that the options ask for.
 
     Parameters
     ----------
     args
         Parsed arguments of a command that has the model options.
+    name
+        One of several that ``args.model`` lists; None for ``args.model`` itself.
+    **settings
+        Keywords of ``SentenceModel`` that hold where the options say nothing.
 
     Returns
     -------
@@ -231,11 +243,12 @@ def open_model(args: argparse.Namespace) -> SentenceModel:
         from text2vec.sentence_model import SentenceModel
 
         args.model_factory = SentenceModel
-    model: SentenceModel = args.model_factory(
-        args.model,
-        max_seq_length=args.max_seq_length,
-        num_threads=args.num_threads,
-        engine=args.engine,
-        dtype=args.dtype,
-    )
+    asked = {
+        "max_seq_length": args.max_seq_length,
+        "num_threads": args.num_threads,
+        "engine": args.engine,
+        "dtype": args.dtype,
+    }
+    asked |= {key: value for key, value in settings.items() if asked.get(key) is None}
+    model: SentenceModel = args.model_factory(args.model if name is None else name, **asked)
     return model

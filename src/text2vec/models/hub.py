@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from text2vec.errors import ModelNotFoundError
 
-__all__ = ["ModelSource", "fetch_snapshot"]
+__all__ = ["ModelSource", "fetch_snapshot", "hub_endpoint"]
 
 _FALLBACK_OWNER = "sentence-transformers"  # where that library looks for a name without owner
 _TOKENIZERS = (
@@ -139,6 +139,30 @@ def fetch_snapshot(source: ModelSource) -> Path:
         raise ModelNotFoundError(f"{source.name}: {exc}") from exc.__cause__
 
 
+def hub_endpoint() -> str:
+    """Return the address of the hub: ``HF_ENDPOINT``, else huggingface.co.
+
+    Returns
+    -------
+    str
+        Without a slash at its end.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If ``HF_ENDPOINT`` is no address.
+    """
+    from huggingface_hub import constants
+
+    # Read now: huggingface_hub read it when it was imported, perhaps long before it was set.
+    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", endpoint):
+        raise ModelNotFoundError(
+            f"HF_ENDPOINT is {endpoint!r}; expected a URL such as https://huggingface.co"
+        )
+    return endpoint
+
+
 def _fetch(source: ModelSource, name: str) -> Path:
     local = source.local_files_only or _is_offline()
     folder = _cached_commit(source, name) or _download(source, name, _SETTINGS, local=local)
@@ -173,7 +197,7 @@ def _download(
 ) -> Path:
     import huggingface_hub
 
-    endpoint = _endpoint()
+    endpoint = hub_endpoint()
     patterns = [room + file for room in rooms for file in files]
     try:
         folder = huggingface_hub.snapshot_download(
@@ -220,18 +244,6 @@ def _kind(exc: BaseException | None) -> str:
     if getattr(getattr(exc, "response", None), "status_code", None) == 401:
         return "absent"
     return "cache" if isinstance(exc, OSError) and number is not None else "hub"
-
-
-def _endpoint() -> str:
-    from huggingface_hub import constants
-
-    # Read now: huggingface_hub read it when it was imported, perhaps long before it was set.
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", endpoint):
-        raise ModelNotFoundError(
-            f"HF_ENDPOINT is {endpoint!r}; expected a URL such as https://huggingface.co"
-        )
-    return endpoint
 
 
 def _is_offline() -> bool:

@@ -5,8 +5,8 @@ import platform
 
 import pytest
 
-from text2vec.cli import machine
-from text2vec.cli.machine import read_machine, read_versions
+from text2vec import machine
+from text2vec.machine import read_machine, read_versions
 
 X86 = (
     "processor\t: 0\nmodel name\t: Some CPU @ 2.0: GHz\nflags\t\t: fpu avx2 amx_int8 fma avx512f\n"

@@ -1,0 +1,263 @@
+"""The command evaluate: scores, speed, reports and checks.
+
+It parses words, calls the rooms below and prints; heavy imports stand inside the functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from text2vec.cli.options import add_command, file_name, model_options, open_model
+
+if TYPE_CHECKING:
+    from text2vec.evaluation.report import ReportRow
+    from text2vec.evaluation.subject import Subject
+    from text2vec.evaluation.tasks import Task
+
+__all__ = ["DATA_VARIABLE", "add_commands", "run_evaluate"]
+
+DATA_VARIABLE = "TEXT2VEC_DATA"
+"""Environment variable that stands in for ``--data``."""
+
+_EXAMPLES = """  text2vec evaluate --data ./data
+  text2vec evaluate --model ./mine --model owner/other --dtype int8 --data ./data --output runs
+  text2vec evaluate --suite multilingual --suite cross-lingual --data ./data --json
+  text2vec evaluate --model shibing624/text2vec-base-multilingual --compare-published
+  text2vec evaluate --data ./data --baseline tf-idf --baseline bm25 --report report.html
+  text2vec evaluate --check benchmarks/expected.toml --data ./data
+  text2vec evaluate --ablate --task stsb-zh --data ./data
+
+Scores are Spearman x 100 (pairs), nDCG@10 (retrieval), v-measure (clustering), F1 (bitext). Without
+a data folder (--data, or TEXT2VEC_DATA) the data sets come from the Hugging Face Hub. --output
+keeps each finished task; the same command goes on where it stopped."""
+
+
+def add_commands(commands: Any) -> None:
+    """Add evaluate.
+
+    Parameters
+    ----------
+    commands
+        What ``add_subparsers`` returned.
+    """
+    command = add_command(
+        commands,
+        "evaluate",
+        "score models on the published test sets",
+        examples=_EXAMPLES,
+        parents=[_subject_options(), _task_options(), model_options(many=True)],
+    )
+    group = command.add_argument_group("what to do with the scores")
+    group.add_argument("--output", type=file_name, metavar="DIR", help="keep finished tasks here")
+    group.add_argument("--report", type=file_name, metavar="FILE", help="write a page of HTML")
+    group.add_argument(
+        "--compare-published", action="store_true", help="show the card's rows beside the models"
+    )
+    group.add_argument("--check", type=file_name, metavar="FILE", help="run a file's rows, compare")
+    group.add_argument(
+        "--markdown", action="store_true", help="the table as Markdown, as the README has it"
+    )
+    group.add_argument(
+        "--ablate",
+        action="store_true",
+        help="what lower precisions, shorter and binary vectors cost, on the tasks",
+    )
+    group.add_argument("--no-qps", action="store_true", help="do not measure speed")
+    command.set_defaults(run=run_evaluate)
+
+
+def run_evaluate(args: argparse.Namespace) -> None:
+    """Score what the options name, and print or write what they ask for.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments of ``evaluate``.
+    """
+    from text2vec.evaluation.tasks import find_tasks, read_tasks
+
+    more = read_tasks(Path(args.tasks)) if args.tasks else {}
+    if args.list:
+        _print_tasks(more)
+        return
+    if args.check:
+        _check(args)
+        return
+    names = [*args.task, *([] if args.task or args.suite else more)]
+    suites = args.suite or ([] if names else ["chinese"])
+    tasks = find_tasks(names, suites, more)
+    if args.ablate:
+        _ablate(args, tasks)
+        return
+    _evaluate(args, tasks)
+
+
+def _subject_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    group = options.add_argument_group("beside models")
+    group.add_argument(
+        "--baseline",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="edit-distance, tf-idf or bm25; may be repeated (a report has all three)",
+    )
+    group.add_argument(
+        "--word-vectors", type=file_name, metavar="FILE", help="a word2vec file, averaged"
+    )
+    group.add_argument(
+        "--unit",
+        choices=("word", "char"),
+        default="char",
+        help="what is averaged: words, or characters as published (default)",
+    )
+    group.add_argument(
+        "--url",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="OpenAI-compatible server, such as http://127.0.0.1:8000/v1; key in OPENAI_API_KEY",
+    )
+    group.add_argument("--url-model", default="", metavar="NAME", help="model to ask a server for")
+    return options
+
+
+def _task_options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(add_help=False)
+    group = options.add_argument_group("tasks")
+    group.add_argument(
+        "--data",
+        type=file_name,
+        metavar="DIR",
+        default=os.environ.get(DATA_VARIABLE) or None,
+        help="data folder (default: TEXT2VEC_DATA, else the Hugging Face Hub)",
+    )
+    group.add_argument(
+        "--suite",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="chinese (default), multilingual, cross-lingual or paws-x; may be repeated",
+    )
+    group.add_argument(
+        "--task", action="append", default=[], metavar="NAME", help="one task; may be repeated"
+    )
+    group.add_argument("--tasks", type=file_name, metavar="FILE", help="tasks of your own, TOML")
+    group.add_argument("--list", action="store_true", help="list the tasks and stop")
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="of intervals (default: 0)")
+    return options
+
+
+def _evaluate(args: argparse.Namespace, tasks: list[Task]) -> None:
+    from text2vec.evaluation.report import ReportRow
+    from text2vec.evaluation.runner import evaluate
+    from text2vec.evaluation.speed import measure_speed
+
+    rows: list[ReportRow] = []
+    for subject in _subjects(args):
+        evaluations = evaluate(
+            subject,
+            tasks,
+            None if args.data is None else Path(args.data),
+            output_folder=None if args.output is None else Path(args.output),
+            seed=args.seed,
+            show_progress_bar=False if args.quiet else None,
+        )
+        embed = subject.embed
+        speed = None if args.no_qps or embed is None else measure_speed(embed)
+        rows.append(ReportRow(subject, evaluations, speed))
+    _print_rows(args, rows, tasks)
+    if args.report:
+        from text2vec.evaluation.report import write_report
+
+        write_report(Path(args.report), rows)
+
+
+def _subjects(args: argparse.Namespace) -> list[Subject]:
+    from text2vec.evaluation.baselines import BASELINES, baseline_subject
+    from text2vec.evaluation.subject import encoder_subject, model_subject
+    from text2vec.evaluation.systems import loader_settings
+
+    others = args.baseline or args.word_vectors or args.url
+    names: list[str | None] = args.model or ([] if others else [None])
+    args.model = None  # what open_model takes for a name of None: the default model
+    found: list[Subject] = [
+        model_subject(open_model(args, name, **loader_settings(name or ""))) for name in names
+    ]
+    if args.word_vectors:
+        from text2vec.word2vec import Word2Vec
+
+        vectors = Word2Vec(args.word_vectors, unit=args.unit)
+        facts = {"word_vectors": Path(args.word_vectors).name, "unit": args.unit}
+        found.append(encoder_subject(f"Word2Vec {facts['word_vectors']}", vectors, facts))
+    for url in args.url:
+        from text2vec.evaluation.remote import RemoteEncoder
+
+        found.append(encoder_subject(url, RemoteEncoder(url, args.url_model), {"url": url}))
+    floors = args.baseline or (list(BASELINES) if args.report else [])
+    return [*found, *(baseline_subject(name) for name in floors)]
+
+
+def _print_rows(args: argparse.Namespace, rows: list[ReportRow], tasks: list[Task]) -> None:
+    import json
+
+    from text2vec.evaluation.systems import SYSTEMS
+    from text2vec.evaluation.table import format_markdown, format_table, published_row
+
+    table = [row.table_row for row in rows]
+    if args.json:
+        values = [row.as_json() for row in rows]
+        sys.stdout.write(f"{json.dumps(values, ensure_ascii=False)}\n")
+        return
+    if args.compare_published:
+        names = [task.name for task in tasks]
+        table += [published_row(system, names) for system in SYSTEMS.values()]
+    text = format_markdown(table) if args.markdown else format_table(table)
+    sys.stdout.write(f"{text}\n")
+
+
+def _print_tasks(more: dict[str, Task]) -> None:
+    from text2vec.evaluation.tasks import TASKS
+
+    for task in {**TASKS, **more}.values():
+        where = task.hub or "data folder only"
+        sys.stdout.write(f"{task.name:<16}{task.kind:<12}{task.language:<8}{where}\n")
+
+
+def _check(args: argparse.Namespace) -> None:
+    from text2vec.evaluation.expected import check_rows, read_expected
+
+    rows = read_expected(Path(args.check))
+    failed = 0
+    for row, score in check_rows(rows, None if args.data is None else Path(args.data)):
+        failed += not row.allows(score)
+        sys.stdout.write(f"{row.describe(score)}\n")
+        sys.stdout.flush()
+    if failed:
+        from text2vec.errors import Text2VecError
+
+        raise Text2VecError(f"{failed} of {len(rows)} rows differ from {args.check}")
+
+
+def _ablate(args: argparse.Namespace, tasks: list[Task]) -> None:
+    import json
+    from dataclasses import asdict
+
+    from text2vec.evaluation.ablation import ablate, draw_ablation, format_ablation
+
+    rows = ablate(
+        (args.model or [None])[0],
+        tasks,
+        None if args.data is None else Path(args.data),
+        factory=args.model_factory,
+    )
+    if args.json:
+        sys.stdout.write(f"{json.dumps([asdict(row) for row in rows], ensure_ascii=False)}\n")
+    else:
+        sys.stdout.write(f"{format_ablation(rows)}\n")
+    if args.report:
+        draw_ablation(Path(args.report), rows)

@@ -1,0 +1,1 @@
+"""Answers to numbers: tasks, metrics, runs and reports."""

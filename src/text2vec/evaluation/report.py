@@ -1,0 +1,234 @@
+"""One page of HTML that says how models did: table, distributions, bars, and pairs to read.
+
+The page stands alone: no script, no font and no picture comes from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from text2vec.evaluation.charts import bar_chart, histogram_chart
+from text2vec.evaluation.runner import Evaluation
+from text2vec.evaluation.speed import Speed
+from text2vec.evaluation.subject import Subject
+from text2vec.evaluation.systems import PUBLISHED_TASKS, SYSTEMS
+from text2vec.evaluation.table import TableRow, published_row
+from text2vec.files.text_file import write_text
+
+__all__ = ["STYLE", "ReportRow", "worst_pairs", "write_report"]
+
+_N_WORST = 8
+_SHOWN = 160
+
+STYLE = """
+:root { color-scheme: light dark; --ink:#1c2330; --paper:#fff; --line:#d5dae3; --soft:#f3f5f9;
+  --ours:#2563eb; --other:#9aa5b8; --g0:#dc2626; --g1:#2563eb; --g2:#d97706; --g3:#059669;
+  --g4:#7c3aed; --g5:#0891b2; }
+@media (prefers-color-scheme: dark) { :root { --ink:#e6e9ef; --paper:#12161d; --line:#2d3542;
+  --soft:#1a202a; --ours:#6ea0ff; --other:#5b677c; --g0:#f87171; --g1:#6ea0ff; --g2:#fbbf24;
+  --g3:#34d399; --g4:#a78bfa; --g5:#22d3ee; } }
+body { font:15px/1.5 system-ui,sans-serif; color:var(--ink); background:var(--paper);
+  max-width:68rem; margin:2rem auto; padding:0 1rem; }
+h1,h2,h3 { line-height:1.2; } h2 { margin-top:2.5rem; border-bottom:1px solid var(--line); }
+table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums; }
+th,td { padding:.35rem .6rem; border-bottom:1px solid var(--line); text-align:right; }
+th:first-child,td:first-child,td.text { text-align:left; } td.text { overflow-wrap:anywhere; }
+tr.published td { color:var(--other); } .scroll { overflow-x:auto; } small { color:var(--other); }
+svg { max-width:100%; height:auto; } svg text { font:12px system-ui,sans-serif; fill:var(--ink); }
+svg .name { text-anchor:end; } svg .tick { text-anchor:middle; } svg .axis { stroke:var(--line); }
+svg .ours { fill:var(--ours); } svg .other { fill:var(--other); }
+svg .group { fill-opacity:.28; stroke-width:1.5; }
+""" + "".join(
+    f"svg .g{i} {{ fill:var(--g{i}); stroke:var(--g{i}); }} svg text.g{i} {{ stroke:none; }}\n"
+    for i in range(6)
+)
+
+
+@dataclass(frozen=True)
+class ReportRow:
+    """One subject with all that was found.
+
+    Attributes
+    ----------
+    subject
+        What was evaluated.
+    evaluations
+        One a task.
+    speed
+        By the card's protocol; None if it was not measured.
+    """
+
+    subject: Subject
+    evaluations: Sequence[Evaluation]
+    speed: Speed | None
+
+    @property
+    def table_row(self) -> TableRow:
+        """The row of the table."""
+        return TableRow.of(self.subject.name, [e.result for e in self.evaluations], self.speed)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return results, mean and speed as JSON values."""
+        row = self.table_row
+        speed = self.speed
+        return {
+            "subject": self.subject.name,
+            "mean": row.mean,
+            "qps": None
+            if speed is None
+            else {"texts_per_second": speed.texts_per_second, "spread": speed.spread},
+            "results": [asdict(evaluation.result) for evaluation in self.evaluations],
+        }
+
+
+def write_report(path: Path, rows: Sequence[ReportRow]) -> None:
+    """Write the page, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    rows
+        Subjects in the order of the table.
+    """
+    first = next((e.result for row in rows for e in row.evaluations), None)
+    facts = "" if first is None else _facts(first.run.date, first.text2vec, first.run.machine)
+    body = [
+        "<h1>Evaluation</h1>",
+        f"<p><small>{facts}</small></p>",
+        _score_table(rows),
+        _published_bars(rows),
+        *(_subject_section(row) for row in rows),
+    ]
+    write_text(
+        path,
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>text2vec evaluation</title><style>{STYLE}</style></head>"
+        f"<body>{''.join(body)}</body></html>\n",
+    )
+
+
+def worst_pairs(
+    scores: NDArray[np.float64], labels: Sequence[float], count: int = _N_WORST
+) -> list[int]:
+    """Return the places of the pairs whose rank by score is farthest from their rank by label.
+
+    Parameters
+    ----------
+    scores, labels
+        Shape ``(n_pairs,)`` each.
+    count
+        Pairs wanted.
+
+    Returns
+    -------
+    list[int]
+        Farthest first; of equal ones the earlier.
+
+    Examples
+    --------
+    >>> worst_pairs(np.array([0.9, 0.1, 0.5, 0.6]), [0.0, 0.0, 1.0, 1.0], 1)
+    [0]
+    """
+    by_score, by_label = (_mean_ranks(np.asarray(x, np.float64)) for x in (scores, labels))
+    far = np.argsort(-np.abs(by_score - by_label), kind="stable")[:count]
+    return [int(place) for place in far]
+
+
+def _mean_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    ordered = np.sort(x)
+    below, upto = np.searchsorted(ordered, x, "left"), np.searchsorted(ordered, x, "right")
+    ranks: NDArray[np.float64] = (below + upto - 1) / 2
+    return ranks
+
+
+def _facts(date: str, version: str, machine: Any) -> str:
+    return escape(f"text2vec {version}, {date}, {machine.get('cpu')}, {machine.get('cores')} cores")
+
+
+def _score_table(rows: Sequence[ReportRow]) -> str:
+    table = [(row.table_row, "") for row in rows]
+    tasks = list(dict.fromkeys(task for row, _ in table for task in row.scores))
+    if set(tasks) & set(PUBLISHED_TASKS):
+        table += [(published_row(system, tasks), "published") for system in SYSTEMS.values()]
+    intervals = {
+        (row.subject.name, e.result.task): e.result.interval
+        for row in rows
+        for e in row.evaluations
+    }
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("model", *tasks, "mean", "QPS"))
+    lines = []
+    for row, kind in table:
+        cells = [f"<td>{escape(row.name)}</td>"]
+        for task in tasks:
+            interval = intervals.get((row.name, task))
+            hint = f' title="95 %: {interval[0]:.2f} to {interval[1]:.2f}"' if interval else ""
+            cells.append(f"<td{hint}>{_number(row.scores.get(task))}</td>")
+        qps = row.texts_per_second
+        cells += [
+            f"<td>{_number(row.mean)}</td>",
+            f"<td>{'' if qps is None else f'{qps:.0f}'}</td>",
+        ]
+        lines.append(f'<tr class="{kind}">{"".join(cells)}</tr>')
+    return (
+        f'<h2>Scores</h2><div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+        "<p><small>Spearman x 100, or the main metric of the kind of task. Grey rows are published "
+        "figures, their QPS of a Tesla V100. Point at a score for its 95 % bootstrap interval."
+        "</small></p>"
+    )
+
+
+def _published_bars(rows: Sequence[ReportRow]) -> str:
+    bars = [(r.subject.name, r.table_row.mean, "ours") for r in rows if r.evaluations]
+    same = [set(r.table_row.scores) == set(PUBLISHED_TASKS) for r in rows if r.evaluations]
+    if same and all(same):
+        bars += [(f"{s.hub} (published)", s.mean, "other") for s in SYSTEMS.values()]
+    known = [(name, mean, kind) for name, mean, kind in bars if mean is not None]
+    known.sort(key=lambda bar: -bar[1])
+    return f"<h2>Mean</h2>{bar_chart(known)}" if known else ""
+
+
+def _subject_section(row: ReportRow) -> str:
+    parts = [f"<h2>{escape(row.subject.name)}</h2>"]
+    facts = ", ".join(f"{name} {value}" for name, value in row.subject.facts.items())
+    parts.append(f"<p><small>{escape(facts)}</small></p>")
+    for evaluation in row.evaluations:
+        result = evaluation.result
+        parts.append(f"<h3>{escape(result.task)}: {_number(result.score)}</h3>")
+        if evaluation.pair_scores is None:
+            parts.append("<p><small>Read back from a finished run; no pairs to show.</small></p>")
+        elif len(evaluation.pair_scores):
+            parts.append(_pair_pictures(evaluation, evaluation.pair_scores))
+    return "".join(parts)
+
+
+def _pair_pictures(evaluation: Evaluation, scores: NDArray[Any]) -> str:
+    data = evaluation.data
+    labels = np.asarray(data.labels)
+    # Labels with fractions are gathered at whole numbers, so that no label has a curve of its own.
+    steps = labels if len(np.unique(labels)) <= 6 else np.floor(labels)
+    groups = {f"label {step:g}": scores[steps == step] for step in np.unique(steps)}
+    lines = []
+    for i in worst_pairs(scores, data.labels):
+        texts = "".join(
+            f'<td class="text">{escape(text[:_SHOWN])}{"…" if len(text) > _SHOWN else ""}</td>'
+            for text in (data.left[i], data.right[i])
+        )
+        lines.append(f"<tr><td>{labels[i]:g}</td><td>{scores[i]:.3f}</td>{texts}</tr>")
+    return (
+        f"{histogram_chart(groups)}<details><summary>Pairs that rank farthest from their label"
+        "</summary><table><tr><th>label</th><th>score</th><th>first</th><th>second</th></tr>"
+        f"{''.join(lines)}</table></details>"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"

@@ -1,0 +1,97 @@
+"""Small whole files: written under another name and renamed, so that none is ever half there."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+from text2vec.errors import DataFormatError
+
+__all__ = ["read_toml", "write_json", "write_text"]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 file; the folder is made, and an existing file kept if anything fails.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    text
+        Its whole content.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_text(Path(folder, "new", "a.txt"), "茶")
+    ...     Path(folder, "new", "a.txt").read_text(encoding="utf-8")
+    '茶'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".text2vec-{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, as ``write_text`` does; NaN is refused.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    value
+        What JSON can carry.
+    """
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    r"""Return what a TOML file holds.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    dict[str, Any]
+        Empty for an empty file.
+
+    Raises
+    ------
+    DataFormatError
+        If it is no TOML; the message says where.
+    FileNotFoundError
+        If there is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.toml").write_text("x = [1, 2]\n")
+    ...     read_toml(Path(folder, "a.toml"))
+    {'x': [1, 2]}
+    """
+    # The library came with Python 3.11; before that the package tomli is the same.
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        return dict(toml.loads(path.read_text(encoding="utf-8")))
+    except (toml.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise DataFormatError(f"{path}: expected TOML: {exc}") from exc

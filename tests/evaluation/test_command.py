@@ -1,0 +1,85 @@
+"""The command evaluate, as one types it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.evaluation.conftest import write_lines
+from text2vec.cli.main import main
+
+
+@pytest.fixture
+def folder(model_folder):
+    return str(model_folder("bert"))
+
+
+def run(capsys, *words):
+    code = main(["evaluate", *map(str, words)])
+    return code, *capsys.readouterr()
+
+
+def test_table_has_a_row_for_each_model_and_floor(folder, data, capsys):
+    words = ("--model", folder, "--baseline", "tf-idf", "--data", data, "--compare-published")
+    code, out, _ = run(capsys, *words)
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split()[:3] == ["model", "atec", "bq"]
+    assert lines[0].split()[-2:] == ["mean", "QPS"]
+    assert lines[1].startswith(folder)
+    assert float(lines[1].split()[-1]) > 0
+    assert lines[2].split()[0] == "tf-idf"
+    assert len(lines) == 1 + 2 + 8
+    assert "44.89" in out
+
+
+def test_same_run_twice_differs_in_time_alone(folder, data, capsys, tmp_path):
+    words = ("--model", folder, "--data", data, "--task", "bq", "--json", "--no-qps")
+    first, second = (json.loads(run(capsys, *words)[1]) for _ in range(2))
+    for rows in (first, second):
+        for result in rows[0]["results"]:
+            assert set(result.pop("run")) == {"date", "seconds", "texts_per_second", "machine"}
+    assert first == second
+    assert first[0]["results"][0]["model"]["engine"] in {"native", "reference"}
+    assert len(first[0]["results"][0]["model"]["fingerprint"]) == 64
+
+
+def test_output_and_report_are_written(folder, data, capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("TEXT2VEC_DATA", str(data))
+    words = ("--model", folder, "--suite", "chinese", "--no-qps")
+    places = ("--output", tmp_path / "runs", "--report", tmp_path / "r.html")
+    code, out, _ = run(capsys, *words, *places)
+    assert code == 0
+    assert len(list((tmp_path / "runs").rglob("*.json"))) == 7 * 4  # the model and three floors
+    assert "bm25" in out
+    assert (tmp_path / "r.html").stat().st_size > 5000
+    assert run(capsys, *words, *places)[1] == out
+
+
+def test_own_tasks_and_word_vectors(data, capsys, tmp_path):
+    write_lines(
+        tmp_path / "a.jsonl",
+        [
+            {"text1": "猫", "text2": "狗", "score": 1},
+            {"text1": "茶", "text2": "猫", "score": 0},
+        ],
+    )
+    tasks = tmp_path / "t.toml"
+    tasks.write_text("[[task]]\nname='own'\nkind='pairs'\nfiles=['a.jsonl']\nlanguage='zh'\n")
+    vectors = tmp_path / "v.txt"
+    vectors.write_text("3 2\n猫 1 0\n狗 1 1\n茶 0 1\n", encoding="utf-8")
+    words = ("--tasks", tasks, "--data", tmp_path, "--word-vectors", vectors, "--no-qps")
+    code, out, _ = run(capsys, *words, "--markdown")
+    assert code == 0
+    assert out.splitlines()[2] == "| Word2Vec v.txt | 100.00 | 100.00 | n/a |"
+
+
+def test_wrong_words(folder, data, capsys, tmp_path):
+    assert "unknown suite" in run(capsys, "--suite", "x", "--data", data)[2]
+    assert "unknown task" in run(capsys, "--task", "x", "--data", data)[2]
+    code, _, err = run(capsys, "--model", folder, "--data", tmp_path)
+    assert (code, "no such file; task 'atec' needs it" in err) == (1, True)
+    code, out, _ = run(capsys, "--list")
+    assert code == 0
+    assert "stsb-de-en" in out

@@ -1,0 +1,93 @@
+"""Rows of every kind of task, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tests.evaluation.conftest import write_lines
+from text2vec.errors import DataFormatError
+from text2vec.evaluation.task_data import load_task
+from text2vec.evaluation.tasks import TASKS, Task
+
+
+def test_pairs_come_with_the_checksum_of_their_file(data):
+    loaded = load_task(TASKS["atec"], data)
+    assert (len(loaded.left), len(loaded.right), len(loaded.labels)) == (40, 40, 40)
+    content = (data / "eval/atec.test.jsonl.gz").read_bytes()
+    assert loaded.revision == hashlib.sha256(content).hexdigest()
+
+
+def test_two_languages_are_joined_row_by_row(data):
+    loaded = load_task(TASKS["stsb-de-en"], data)
+    german, english = (load_task(TASKS[f"stsb-{x}"], data) for x in ("de", "en"))
+    assert (loaded.left, loaded.right) == (german.left, english.right)
+    assert loaded.labels == german.labels
+
+
+def test_rows_that_do_not_fit_are_refused(tmp_path):
+    def load(first, second=None, scale=(0, 1)):
+        write_lines(tmp_path / "a.jsonl", first)
+        files = ("a.jsonl",)
+        if second is not None:
+            write_lines(tmp_path / "b.jsonl", second)
+            files = ("a.jsonl", "b.jsonl")
+        return load_task(Task("x", "pairs", files, "de", scale), tmp_path)
+
+    row = {"text1": "a", "text2": "b", "score": 1}
+    with pytest.raises(DataFormatError, match=r"a\.jsonl:1: expected a score from 0 to 1 .*2\.0"):
+        load([{**row, "score": 2}])
+    with pytest.raises(DataFormatError, match=r"b\.jsonl: 2 rows; expected 1"):
+        load([row], [row, row])
+    with pytest.raises(DataFormatError, match=r"b\.jsonl:1: expected the score of row 1"):
+        load([row], [{**row, "score": 0}])
+    with pytest.raises(FileNotFoundError, match="needs it"):
+        load_task(TASKS["atec"], tmp_path)
+    with pytest.raises(ValueError, match="outside of the data folder"):
+        load_task(Task("x", "pairs", ("../a.jsonl",), "de"), tmp_path / "deeper")
+    with pytest.raises(ValueError, match="not on the Hub; give a data folder"):
+        load_task(TASKS["sohu-dd"], None)
+
+
+def test_retrieval_in_the_layout_of_beir(tmp_path):
+    write_lines(
+        tmp_path / "corpus.jsonl",
+        [
+            {"_id": "d1", "title": "Tea", "text": "is hot"},
+            {"_id": "d2", "text": "cat"},
+        ],
+    )
+    write_lines(tmp_path / "queries.jsonl", [{"_id": "q1", "text": "hot tea"}])
+    qrels = tmp_path / "test.tsv"
+    qrels.write_text("query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td2\t0\n")
+    files = ("corpus.jsonl", "queries.jsonl", "test.tsv")
+    task = Task("r", "retrieval", files, "en")
+    loaded = load_task(task, tmp_path)
+    assert (loaded.left, loaded.right) == (["hot tea"], ["Tea is hot", "cat"])
+    assert loaded.relevant == [{0: 2.0}]
+    qrels.write_text("query-id\tcorpus-id\tscore\nq1\td3\t1\n")
+    with pytest.raises(DataFormatError, match=r"test\.tsv:2: .*found 'd3'"):
+        load_task(task, tmp_path)
+    qrels.write_text("query-id\tcorpus-id\tscore\nq1\td1\thigh\n")
+    with pytest.raises(DataFormatError, match="a number as score"):
+        load_task(task, tmp_path)
+    write_lines(tmp_path / "queries.jsonl", [{"_id": "q", "text": "a"}, {"_id": "q", "text": "b"}])
+    with pytest.raises(DataFormatError, match=r"queries\.jsonl:2: expected an _id of its own"):
+        load_task(task, tmp_path)
+
+
+def test_clusters_and_translations(tmp_path):
+    write_lines(tmp_path / "c.jsonl", [{"text": "a", "label": 1}, {"text": "b", "label": "x"}])
+    assert load_task(Task("c", "clustering", ("c.jsonl",), "en"), tmp_path).groups == ["1", "x"]
+    write_lines(tmp_path / "t.jsonl", [{"de": "Tee", "en": "tea"}])
+    task = Task("t", "bitext", ("t.jsonl",), "de-en", columns=("de", "en"))
+    assert load_task(task, tmp_path).right == ["tea"]
+    with pytest.raises(ValueError, match="expected both languages"):
+        load_task(Task("t", "bitext", ("t.jsonl",), "de-en"), tmp_path)
+    write_lines(tmp_path / "c.jsonl", [{"text": "a", "label": None}])
+    with pytest.raises(DataFormatError, match="a label in column 'label'"):
+        load_task(Task("c", "clustering", ("c.jsonl",), "en"), tmp_path)
+    write_lines(tmp_path / "c.jsonl", [])
+    with pytest.raises(DataFormatError, match="expected rows, found none"):
+        load_task(Task("c", "clustering", ("c.jsonl",), "en"), tmp_path)
