@@ -166,7 +166,7 @@ def find_pair_columns(row: Row, path: Path) -> tuple[str, ...]:
     ------
     DataFormatError
         If none or several of the names for one column are there.
-    """  # noqa: DOC502 - bad_row returns one
+    """
     found = []
     for names in PAIR_COLUMNS:
         present = [name for name in names if name in row.values]
@@ -200,7 +200,7 @@ def score_of(row: Row, column: str, path: Path, labels: Mapping[str, float] | No
     ------
     DataFormatError
         If it is no finite number, or no word of ``labels``.
-    """  # noqa: DOC501, DOC502 - bad_row returns one
+    """  # noqa: DOC501 - bad_row returns one
     value: Any = row.values.get(column)
     if labels is not None:
         if value not in labels:

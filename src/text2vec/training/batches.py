@@ -67,7 +67,9 @@ class BatchPlan:
         return digest.hexdigest()
 
 
-def plan_batches(groups: Sequence[Group], lengths: Sequence[IntVector], recipe: Recipe) -> BatchPlan:
+def plan_batches(
+    groups: Sequence[Group], lengths: Sequence[IntVector], recipe: Recipe
+) -> BatchPlan:
     """Return the plan of a run.
 
     Parameters
@@ -155,9 +157,7 @@ def _rounded(exact: dict[int, float], total: float) -> dict[int, int]:
     return counts
 
 
-def _take(
-    g: int, group: Group, lengths: IntVector, recipe: Recipe, n_batches: int
-) -> list[Batch]:
+def _take(g: int, group: Group, lengths: IntVector, recipe: Recipe, n_batches: int) -> list[Batch]:
     taken: list[Batch] = []
     number = 0
     while len(taken) < n_batches:
@@ -188,9 +188,7 @@ def _cut(
     return [batches[i] for i in random.permutation(len(batches)).tolist()]
 
 
-def _cut_bucket(
-    rows: IntVector, lengths: IntVector, n_rows: int, n_tokens: int
-) -> list[IntVector]:
+def _cut_bucket(rows: IntVector, lengths: IntVector, n_rows: int, n_tokens: int) -> list[IntVector]:
     batches, start, tokens = [], 0, 0
     for i, length in enumerate(lengths.tolist()):
         full = n_tokens and tokens + length > n_tokens and i - start >= 2

@@ -20,7 +20,15 @@ from text2vec.files.pairs import find_pair_columns, score_of, text_of
 from text2vec.files.rows import Row, read_rows
 from text2vec.training.sources import SourceRecipe
 
-__all__ = ["Corpus", "Group", "TextTable", "TrainingRow", "data_file", "read_group_rows", "read_groups"]
+__all__ = [
+    "Corpus",
+    "Group",
+    "TextTable",
+    "TrainingRow",
+    "data_file",
+    "read_group_rows",
+    "read_groups",
+]
 
 
 class TrainingRow(NamedTuple):

@@ -22,7 +22,6 @@ from text2vec.training.recipe import Recipe
 __all__ = ["POOLINGS", "SentenceNetwork", "freeze_parts", "open_network"]
 
 
-
 def _mean(states: Tensor, mask: Tensor) -> Tensor:
     return (states * mask).sum(1) / mask.sum(1).clamp(min=1)
 
@@ -203,7 +202,9 @@ def freeze_parts(transformer: nn.Module, parts: Sequence[str], n_layers: int) ->
     lowest = [f".{word}.{i}." for word in ("layer", "layers") for i in range(n_layers)]
     for part in parts:
         if not any(part in name for name in names):
-            raise ValueError(f"freeze: no parameter's name holds {part!r}; they are like {names[:3]}")
+            raise ValueError(
+                f"freeze: no parameter's name holds {part!r}; they are like {names[:3]}"
+            )
     if n_layers and not any(lowest[n_layers - 1] in name or lowest[-1] in name for name in names):
         raise ValueError(f"frozen_layers is {n_layers}; the model has fewer layers")
     left = 0

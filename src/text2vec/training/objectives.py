@@ -19,9 +19,7 @@ def _cosent(columns: Sequence[Tensor], labels: Tensor, scale: float) -> Tensor:
     return losses.cosent_loss(losses.cosine_scores(columns[0], columns[1]), labels, scale)
 
 
-def _angle(
-    columns: Sequence[Tensor], labels: Tensor, scale: float, cosent_weight: float
-) -> Tensor:
+def _angle(columns: Sequence[Tensor], labels: Tensor, scale: float, cosent_weight: float) -> Tensor:
     loss = losses.angle_loss(columns[0], columns[1], labels, scale)
     if cosent_weight:
         loss = loss + cosent_weight * _cosent(columns, labels, scale)

@@ -54,7 +54,9 @@ def write_network(network: SentenceNetwork, spec: ModelSpec, card: str, output: 
         for i, (layer, row) in enumerate(zip(network.dense, spec.dense, strict=True)):
             part = folder / f"dense{i}"
             part.mkdir()
-            weights = {f"linear.{k}": v.detach().contiguous() for k, v in layer.state_dict().items()}
+            weights = {
+                f"linear.{k}": v.detach().contiguous() for k, v in layer.state_dict().items()
+            }
             save_file(weights, part / "model.safetensors")
             dense.append(dataclasses.replace(row, folder=part))
         (folder / "README.md").write_text(card, encoding="utf-8")

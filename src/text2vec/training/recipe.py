@@ -24,7 +24,7 @@ __all__ = ["Recipe", "parse_recipe", "read_recipe"]
 
 _SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup")
 _DTYPES = ("float32", "bfloat16")
-_ATTENTION = ("eager", "sdpa")
+_ATTENTION = ("sdpa", "eager")
 _LOGGERS = ("console", "csv", "tensorboard", "trackio")
 _Row = TypeVar("_Row", "Recipe", SourceRecipe, EvaluationRecipe)
 
@@ -95,7 +95,7 @@ class Recipe:
     freeze: tuple[str, ...] = ()
     frozen_layers: int = 0
     dropout: float = 0.0
-    attention: str = "eager"
+    attention: str = "sdpa"
     dtype: str = "float32"
     lora_rank: int = 0
     lora_alpha: float = 0.0
@@ -118,7 +118,9 @@ class Recipe:
         if len(set(names)) < len(names):
             raise ValueError(f"source: the names {names} are not all different")
         if all(source.every for source in self.source):
-            raise ValueError("source: every one has 'every'; expected one that they come along with")
+            raise ValueError(
+                "source: every one has 'every'; expected one that they come along with"
+            )
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if not low <= value <= high:

@@ -48,7 +48,7 @@ def teacher_embeddings(model: SentenceModel, texts: Sequence[str], cache: Path) 
         work = cache / f".{uuid.uuid4().hex}.tmp"
         try:
             with work.open("wb") as stream:
-                np.save(stream, np.asarray(model.encode(texts), np.float32))
+                np.save(stream, model.encode_result(texts).embeddings)
             work.replace(path)
         finally:
             work.unlink(missing_ok=True)

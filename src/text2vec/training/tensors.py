@@ -108,9 +108,9 @@ def pad_passes(
         there = np.arange(int(sizes.max())) < sizes[:, None]
         ids = np.full(there.shape, pad, np.int64)
         starts = tokens.offsets[texts[chunk]]
-        ids[there] = np.concatenate(
-            [tokens.ids[a : a + n] for a, n in zip(starts.tolist(), sizes.tolist(), strict=True)]
-        )
+        ids[there] = np.concatenate([
+            tokens.ids[a : a + n] for a, n in zip(starts.tolist(), sizes.tolist(), strict=True)
+        ])
         mask = None if there.all() else torch.from_numpy(there.astype(np.int64))
         passes.append({"input_ids": torch.from_numpy(ids), "attention_mask": mask})
     order: NDArray[np.int64] = np.concatenate(chunks) if chunks else np.zeros(0, np.int64)

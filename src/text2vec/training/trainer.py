@@ -160,7 +160,7 @@ class PlanTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         self,
         model: nn.Module,
         inputs: list[TensorBatch],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002
+        return_outputs: bool = False,  # noqa: FBT001
         num_items_in_batch: Any = None,
     ) -> Any:
         del num_items_in_batch
