@@ -7,6 +7,7 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 
 from tests.tiny_models import SENTENCES
 
@@ -38,10 +39,14 @@ def data_folder(tmp_path):
 
 @pytest.fixture(autouse=True)
 def quiet_libraries():
-    """Keep progress bars of transformers out of the tests' output."""
+    """Keep progress bars out of the output; one thread, since two would wait for each other."""
     import transformers
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
 
     transformers.utils.logging.disable_progress_bar()
     logging.getLogger("text2vec").setLevel(logging.ERROR)
     yield
+    torch.set_num_threads(n_threads)
     logging.getLogger("text2vec").setLevel(logging.NOTSET)

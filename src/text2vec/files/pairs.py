@@ -166,7 +166,7 @@ def find_pair_columns(row: Row, path: Path) -> tuple[str, ...]:
     ------
     DataFormatError
         If none or several of the names for one column are there.
-    """
+    """  # noqa: DOC501 - bad_row returns one
     found = []
     for names in PAIR_COLUMNS:
         present = [name for name in names if name in row.values]

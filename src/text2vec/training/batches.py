@@ -24,6 +24,8 @@ __all__ = ["Batch", "BatchPlan", "plan_batches", "plan_chunks"]
 
 _BUCKET_BATCHES = 20
 """Batches whose rows are sorted by length together: shuffled enough, alike enough."""
+_BLUR = 0.1
+"""Part of its length by which a row may stand out of order."""
 _CHUNK_TOKENS = 96
 """What one more forward pass costs, in tokens of padding that it may save."""
 
@@ -103,7 +105,7 @@ def plan_batches(
             f"{len(order)} batches are fewer than one step needs ({recipe.batches_per_step}); "
             "expected more rows, more epochs or smaller batches"
         )
-    items = [(batches[i],) for i in order[:whole].tolist()]
+    items: list[tuple[Batch, ...]] = [(batches[i],) for i in order[:whole].tolist()]
     for g in usable:
         every = groups[g].source.every
         if every:
@@ -127,7 +129,7 @@ def _count_batches(
     """Return how many batches of each main group the run needs."""
     one_pass = {g: len(_cut(groups[g], lengths[g], recipe, _rng(recipe, g, 0))) for g in main}
     passes = {g: recipe.epochs * groups[g].source.weight * one_pass[g] for g in main}
-    total = recipe.steps * recipe.batches_per_step or sum(passes.values())
+    total = float(recipe.steps * recipe.batches_per_step) or sum(passes.values())
     shared = {g: groups[g].source.share for g in main if groups[g].source.share}
     taken = sum({groups[g].source.name: share for g, share in shared.items()}.values())
     if taken > 1 + 1e-9:
@@ -180,7 +182,9 @@ def _cut(
     batches: list[IntVector] = []
     for start in range(0, len(order), n_rows * _BUCKET_BATCHES):
         bucket = order[start : start + n_rows * _BUCKET_BATCHES]
-        bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+        # Not quite sorted, or a small group would have the same batches in every pass.
+        roughly = lengths[bucket] * random.uniform(1 - _BLUR, 1 + _BLUR, len(bucket))
+        bucket = bucket[np.argsort(roughly, kind="stable")]
         batches += _cut_bucket(bucket, lengths[bucket], n_rows, recipe.batch_tokens)
     if len(batches) > 1 and len(batches[-1]) < 2:  # as in _cut_bucket
         last = batches.pop()

@@ -242,6 +242,8 @@ def _read_row(
     texts = tuple(text_of(row, name, path) for name in names)
     if not label:
         return TrainingRow(texts, 0.0)
+    if source.labels and label in row.values:  # a key of TOML is a word: 5.0 is looked up as "5.0"
+        row = Row(row.line, {**row.values, label: str(row.values[label])})
     score = score_of(row, label, path, source.labels or None)
     if source.scale and not source.scale[0] <= score <= source.scale[1]:
         expected = f"a score from {source.scale[0]:g} to {source.scale[1]:g}"

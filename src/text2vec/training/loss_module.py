@@ -101,7 +101,7 @@ class GroupLoss(nn.Module):
         wanted = [leaf, *[p for p in self.heads.parameters() if p.requires_grad]]
         gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
         cached = loss.detach().requires_grad_()
-        cached.register_hook(
+        cached.register_hook(  # type: ignore[no-untyped-call]
             partial(self._run_again, batch.passes, gradients[0], wanted[1:], gradients[1:])
         )
         return cached

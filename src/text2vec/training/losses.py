@@ -32,6 +32,11 @@ __all__ = [
 def cosine_scores(left: Tensor, right: Tensor) -> Tensor:
     """Return the cosine of each row of ``left`` with the same row of ``right``, ``(n_pairs,)``.
 
+    Returns
+    -------
+    Tensor
+        -1 to 1; 0 for a row of zeros.
+
     Examples
     --------
     >>> cosine_scores(torch.tensor([[1.0, 0.0]]), torch.tensor([[2.0, 0.0]])).tolist()
@@ -114,6 +119,11 @@ def cosent_loss(scores: Tensor, labels: Tensor, scale: float = 20.0) -> Tensor:
 def angle_loss(left: Tensor, right: Tensor, labels: Tensor, scale: float = 20.0) -> Tensor:
     """Return ``cosent_loss`` of ``angle_scores``; see both.
 
+    Returns
+    -------
+    Tensor
+        One number; zero for fewer than two pairs.
+
     Notes
     -----
     Source: as ``angle_scores``; equal to ``sentence_transformers.losses.AnglELoss``.
@@ -123,6 +133,11 @@ def angle_loss(left: Tensor, right: Tensor, labels: Tensor, scale: float = 20.0)
 
 def cosine_mse_loss(left: Tensor, right: Tensor, labels: Tensor) -> Tensor:
     """Return the mean square of cosine minus label; labels are cosines, -1 to 1.
+
+    Returns
+    -------
+    Tensor
+        One number, 0 to 4.
 
     Notes
     -----
@@ -213,6 +228,11 @@ def triplet_loss(
 ) -> Tensor:
     """Return the mean of ``max(0, cos(a, n) - cos(a, p) + margin)`` over triplets.
 
+    Returns
+    -------
+    Tensor
+        One number, 0 to 2 + margin.
+
     Notes
     -----
     Source: Schroff et al. 2015, equation 3, arXiv:1503.03832, with the cosine distance; equal to
@@ -225,6 +245,11 @@ def triplet_loss(
 def mse_distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor:
     """Return the mean square between embeddings and a teacher's, ``(n_texts, dim)`` each.
 
+    Returns
+    -------
+    Tensor
+        One number.
+
     Notes
     -----
     Source: Reimers and Gurevych 2020, section 2, arXiv:2004.09813; equal to
@@ -235,6 +260,11 @@ def mse_distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor:
 
 def cosine_distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor:
     """Return the mean of ``1 - cos(embedding, target)``: only directions are distilled.
+
+    Returns
+    -------
+    Tensor
+        One number, 0 to 2.
 
     Notes
     -----
@@ -272,6 +302,11 @@ def margin_mse_loss(
 
 def matryoshka(columns: Sequence[Tensor], dim: int) -> list[Tensor]:
     """Return the first ``dim`` dimensions of each matrix.
+
+    Returns
+    -------
+    list[Tensor]
+        Views, ``(n_rows, dim)`` each.
 
     Notes
     -----

@@ -108,7 +108,8 @@ def mine_negatives(group: Group, texts: Sequence[str], model: Encoder) -> None:
         group.source.negatives,
     )
     group.rows = np.concatenate((group.rows, places[pool][found]), axis=1)
-    group.keep((found >= 0).all(axis=1), "without_negatives")
+    enough: NDArray[np.bool_] = np.all(found >= 0, axis=1)
+    group.keep(enough, "without_negatives")
     if not len(group.rows):
         raise DataFormatError(
             f"source {group.name!r}: no row has {group.source.negatives} hard negatives; "

@@ -211,7 +211,7 @@ def freeze_parts(transformer: nn.Module, parts: Sequence[str], n_layers: int) ->
     for name, weight in transformer.named_parameters():
         low = n_layers and (name.startswith("embeddings.") or any(part in name for part in lowest))
         if low or name.startswith("pooler.") or any(part in name for part in parts):
-            weight.requires_grad_(requires_grad=False)
+            weight.requires_grad = False
         left += weight.numel() if weight.requires_grad else 0
     if not left:
         raise ValueError("freeze: nothing is left to train")

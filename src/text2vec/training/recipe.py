@@ -195,11 +195,27 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """Return the recipe in a TOML text; see ``read_recipe``.
+    r"""Return the recipe in a TOML text.
+
+    Parameters
+    ----------
+    text
+        As ``read_recipe`` has it in a file.
+
+    Returns
+    -------
+    Recipe
+        Checked.
+
+    Raises
+    ------
+    ValueError
+        If it is no TOML, or a key or value is wrong; the message names its place.
 
     Examples
     --------
-    >>> parse_recipe('[[source]]\\nname="a"\\nfiles=["a.jsonl"]\\nloss="cosent"\\nscale=[0, 1]').seed
+    >>> source = '[[source]]\nname="a"\nfiles=["a.jsonl"]\nloss="cosent"\nscale=[0, 1]'
+    >>> parse_recipe(source).seed
     42
     >>> parse_recipe('sead = 1')
     Traceback (most recent call last):
@@ -207,7 +223,11 @@ def parse_recipe(text: str) -> Recipe:
     ValueError: unknown key 'sead'; expected one of source, model, ...
     """
     table = tomllib.loads(text)
-    for name, kind in (("source", SourceRecipe), ("evaluation", EvaluationRecipe)):
+    kinds: tuple[tuple[str, Any], ...] = (
+        ("source", SourceRecipe),
+        ("evaluation", EvaluationRecipe),
+    )
+    for name, kind in kinds:
         rows = table.get(name, [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise ValueError(f"{name} is {rows!r}; expected [[{name}]] tables")

@@ -254,7 +254,8 @@ def _finish(
 
     recipe = preparation.recipe
     if recipe.lora_rank:
-        network.transformer = network.transformer.merge_and_unload()
+        adapted: Any = network.transformer
+        network.transformer = adapted.merge_and_unload()
     if recipe.merge < 1:
         plain = dataclasses.replace(recipe, lora_rank=0)
         merge_with_start(network, open_network(preparation.spec, plain), recipe.merge)

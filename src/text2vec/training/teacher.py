@@ -1,4 +1,4 @@
-"""What the starting model says of texts: computed once with the engine of this machine, and kept."""
+"""What the starting model says of texts: computed once with this machine's engine, and kept."""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ class TrainingData:
         texts, places = np.unique(rows, return_inverse=True)
         tokens = self.tokens[self.length_of(group)]
         passes, order = pad_passes(tokens, texts, self.pad, group.source.sub_batch)
+        n_padded = sum(one["input_ids"].numel() for one in passes if one["input_ids"] is not None)
         back = np.empty(len(order), np.int64)
         back[order] = np.arange(len(order))
         return TensorBatch(
@@ -69,7 +70,7 @@ class TrainingData:
             torch.from_numpy(back[places.reshape(rows.shape)]),
             self._labels(group, batch.rows),
             int(tokens.lengths[texts].sum()),
-            sum(int(one["input_ids"].numel()) for one in passes),  # type: ignore[union-attr]
+            n_padded,
         )
 
     def _labels(self, group: Group, rows: IntVector) -> Tensor:

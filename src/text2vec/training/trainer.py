@@ -120,6 +120,7 @@ class PlanTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
         dim: int,
     ) -> None:
         self.data, self.plan, self.recipe, self.network = data, plan, recipe, network
+        self.control: Any
         self.score = score
         torch.manual_seed(recipe.seed)
         model = SentenceTransformer(modules=[network], device=str(args.device))
@@ -171,7 +172,12 @@ class PlanTrainer(SentenceTransformerTrainer):  # type: ignore[misc]
     def training_step(
         self, model: nn.Module, inputs: list[TensorBatch], num_items_in_batch: Any = None
     ) -> Tensor:
-        """Return the loss of a batch after its gradients are added up.
+        """Add up the gradients of a batch.
+
+        Returns
+        -------
+        Tensor
+            Its loss.
 
         Raises
         ------
