@@ -57,13 +57,16 @@ class Clock(transformers.TrainerCallback):
         self.ends: list[float] = []
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Note the time."""
         self.ends.append(time.perf_counter())
 
     def seconds(self) -> float:
+        """Return the seconds of all steps but the first."""
         return self.ends[-1] - self.ends[0]
 
 
 def run_theirs(folder: str, path: Path, args: argparse.Namespace) -> float:
+    """Return the pairs per second of sentence-transformers' trainer."""
     pairs = read_pairs(path)
     data = datasets.Dataset.from_dict({
         "sentence1": [pair.text1 for pair in pairs],
@@ -88,6 +91,7 @@ def run_theirs(folder: str, path: Path, args: argparse.Namespace) -> float:
 
 
 def run_ours(folder: str, path: Path, args: argparse.Namespace) -> float:
+    """Return the pairs per second of this package's trainer."""
     text = RECIPE.format(
         model=folder, batch=args.batch, steps=args.steps, file=path.name,
         attention=args.attention, freeze="[]" if args.train_words else '["word_embeddings"]',
@@ -110,6 +114,7 @@ def run_ours(folder: str, path: Path, args: argparse.Namespace) -> float:
 
 
 def main() -> None:
+    """Run both in turns and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", required=True, help="a file of pairs with scores from 0 to 5")
     parser.add_argument("--model", default="", help="a folder; the default model if left out")
@@ -118,9 +123,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--attention", default="sdpa", help="ours: sdpa or eager")
     parser.add_argument("--dtype", default="float32", help="of both: float32 or bfloat16")
-    parser.add_argument(
-        "--train-words", action="store_true", help="ours: train word embeddings too"
-    )
+    parser.add_argument("--train-words", action="store_true", help="ours: words are trained too")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     transformers.utils.logging.disable_progress_bar()
