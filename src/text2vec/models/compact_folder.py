@@ -3,8 +3,8 @@
 The folder is read by the same code as any other. Its ``model.safetensors`` holds, under the names
 of transformers, the word table as uint8 (blocks of ``q4_table``), every matrix of a linear layer
 as int8 beside a float32 ``..._scale`` for each output (and each piece of the second feed-forward
-matrix, as the native engine cuts it: it finds these codes again and loses nothing more), and everything
-else in float32; its ``config.json`` says so under ``text2vec_storage``.
+matrix, as the native engine cuts it, so that it finds these codes again), and everything else in
+float32; its ``config.json`` says so under ``text2vec_storage``.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _compact_tensors(spec: ModelSpec) -> tuple[dict[str, NDArray[Any]], Mapping[
 
 def _pieces(matrix: FloatMatrix) -> int:
     """Return in how many pieces the native engine cuts the columns, as in csrc/packing.cpp."""
-    inputs = matrix.shape[1]
+    inputs = int(matrix.shape[1])
     return math.ceil(inputs / piece_width(inputs, math.ceil(inputs / _PIECE)))
 
 
