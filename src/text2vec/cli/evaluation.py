@@ -179,7 +179,7 @@ def _evaluate(args: argparse.Namespace, tasks: list[Task]) -> None:
 
 def _subjects(args: argparse.Namespace) -> list[Subject]:
     from text2vec.evaluation.baselines import BASELINES, baseline_subject
-    from text2vec.evaluation.subject import encoder_subject, model_subject
+    from text2vec.evaluation.subject import encoder_subject, file_fingerprint, model_subject
     from text2vec.evaluation.systems import loader_settings
 
     others = args.baseline or args.word_vectors or args.url
@@ -192,12 +192,13 @@ def _subjects(args: argparse.Namespace) -> list[Subject]:
         from text2vec.word2vec import Word2Vec
 
         vectors = Word2Vec(args.word_vectors, unit=args.unit)
-        facts = {"word_vectors": Path(args.word_vectors).name, "unit": args.unit}
-        found.append(encoder_subject(f"Word2Vec {facts['word_vectors']}", vectors, facts))
+        facts = {"fingerprint": file_fingerprint(Path(args.word_vectors)), "unit": args.unit}
+        found.append(encoder_subject(f"Word2Vec {Path(args.word_vectors).name}", vectors, facts))
     for url in args.url:
         from text2vec.evaluation.remote import RemoteEncoder
 
-        found.append(encoder_subject(url, RemoteEncoder(url, args.url_model), {"url": url}))
+        remote = RemoteEncoder(url, args.url_model)
+        found.append(encoder_subject(url, remote, remote.facts))
     floors = args.baseline or (list(BASELINES) if args.report else [])
     return [*found, *(baseline_subject(name) for name in floors)]
 
