@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo model test slow lint fmt bench clean
+.PHONY: demo model test slow lint fmt bench scores readme clean
 
 demo: .venv/demo.stamp        ## encode a dozen sentences in ten languages and compare them
 	$(BIN)/python examples/demo.py
@@ -30,6 +30,12 @@ fmt: .venv/test.stamp
 
 bench: .venv/test.stamp       ## this engine beside sentence-transformers
 	$(BIN)/python benchmarks/encode.py
+
+scores: .venv/test.stamp model ## run every row of benchmarks/expected.toml (TEXT2VEC_DATA: a data folder)
+	$(BIN)/text2vec evaluate --check benchmarks/expected.toml
+
+readme: .venv/test.stamp       ## the README's table of scores, from the same file
+	$(BIN)/python benchmarks/readme.py
 
 .venv/demo.stamp: pyproject.toml
 	test -d .venv || $(PYTHON) -m venv .venv

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from text2vec.evaluation.baselines import BASELINES, baseline_subject, split_terms
@@ -40,6 +40,7 @@ def test_edit_distance_and_tfidf():
     assert BASELINES["tf-idf"](["a b", ""], ["b a", "x"]) == pytest.approx([1, 0])
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_terms_cover_letters_and_nothing_else(text):
     terms = split_terms(text)

@@ -26,7 +26,7 @@ def test_table_has_a_row_for_each_model_and_floor(folder, data, capsys):
     lines = out.splitlines()
     assert code == 0
     assert lines[0].split()[:3] == ["model", "atec", "bq"]
-    assert lines[0].split()[-2:] == ["mean", "QPS"]
+    assert lines[0].split()[-3:] == ["mean", "QPS", "texts/s"]
     assert lines[1].startswith(folder)
     assert float(lines[1].split()[-1]) > 0
     assert lines[2].split()[0] == "tf-idf"
@@ -72,7 +72,7 @@ def test_own_tasks_and_word_vectors(data, capsys, tmp_path):
     words = ("--tasks", tasks, "--data", tmp_path, "--word-vectors", vectors, "--no-qps")
     code, out, _ = run(capsys, *words, "--markdown")
     assert code == 0
-    assert out.splitlines()[2] == "| Word2Vec v.txt | 100.00 | 100.00 | n/a |"
+    assert out.splitlines()[2] == "| Word2Vec v.txt | 100.00 | 100.00 | n/a | n/a |"
 
 
 def test_wrong_words(folder, data, capsys, tmp_path):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from text2vec.cli.main import main
 from text2vec.errors import DataFormatError
-from text2vec.evaluation.expected import ExpectedScore, check_rows, read_expected
+from text2vec.evaluation.expected import (
+    ExpectedScore,
+    check_rows,
+    format_expected,
+    read_expected,
+)
 from text2vec.evaluation.results import mean_score
 from text2vec.evaluation.runner import evaluate
 from text2vec.evaluation.subject import model_subject
 from text2vec.evaluation.tasks import find_tasks
 from text2vec.sentence_model import SentenceModel
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -63,6 +72,12 @@ def test_wrong_rows_are_named(text, message, tmp_path):
     (tmp_path / "e.toml").write_text(text)
     with pytest.raises(DataFormatError, match=message):
         read_expected(tmp_path / "e.toml")
+
+
+def test_the_readme_holds_the_expected_scores():
+    rows = read_expected(ROOT / "benchmarks/expected.toml")
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- scores -->\n{format_expected(rows)}\n<!-- end -->" in page, "run: make readme"
 
 
 def test_a_score_that_is_not_defined_is_never_ok():

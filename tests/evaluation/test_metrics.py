@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import sklearn.metrics
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -16,6 +16,7 @@ from text2vec.evaluation import metrics
 pair = st.tuples(st.integers(-3, 3), st.integers(0, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(pair, min_size=2, max_size=60))
 def test_correlations_equal_scipys_on_ties(rows):
     scores, labels = (np.array(x, float) for x in zip(*rows, strict=True))
@@ -29,6 +30,7 @@ def test_correlations_equal_scipys_on_ties(rows):
     assert metrics.pearson(scores, labels) == pytest.approx(expected, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1)), min_size=1, max_size=60))
 def test_thresholds_equal_brute_force(rows):
     scores, labels = (np.array(x, float) for x in zip(*rows, strict=True))

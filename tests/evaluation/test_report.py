@@ -61,7 +61,7 @@ def test_texts_cannot_break_the_page(tmp_path, encoder):
     write_lines(tmp_path / "a.jsonl", rows)
     subject = encoder_subject(bad, encoder)
     found = evaluate(subject, [Task("x", "pairs", ("a.jsonl",), "en")], tmp_path)
-    write_report(tmp_path / "r.html", [ReportRow(subject, found, None)])
+    write_report(tmp_path / "r.html", [ReportRow(subject, found)])
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "script" not in Page(text).tags
     assert "&lt;script&gt;" in text

@@ -155,7 +155,7 @@ def _task_options() -> argparse.ArgumentParser:
 def _evaluate(args: argparse.Namespace, tasks: list[Task]) -> None:
     from text2vec.evaluation.report import ReportRow
     from text2vec.evaluation.runner import evaluate
-    from text2vec.evaluation.speed import measure_speed
+    from text2vec.evaluation.speed import draw_texts, measure_speed
 
     rows: list[ReportRow] = []
     for subject in _subjects(args):
@@ -167,9 +167,11 @@ def _evaluate(args: argparse.Namespace, tasks: list[Task]) -> None:
             seed=args.seed,
             show_progress_bar=False if args.quiet else None,
         )
-        embed = subject.embed
-        speed = None if args.no_qps or embed is None else measure_speed(embed)
-        rows.append(ReportRow(subject, evaluations, speed))
+        speeds = []
+        if subject.embed is not None and not args.no_qps:
+            own = draw_texts((t for e in evaluations for t in e.data.texts), seed=args.seed)
+            speeds = [measure_speed(subject.embed), measure_speed(subject.embed, own)]
+        rows.append(ReportRow(subject, evaluations, *speeds))
     _print_rows(args, rows, tasks)
     if args.report:
         from text2vec.evaluation.report import write_report

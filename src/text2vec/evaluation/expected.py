@@ -17,7 +17,7 @@ from text2vec.evaluation.tasks import SUITES, find_tasks
 from text2vec.files.text_file import read_toml
 from text2vec.sentence_model import SentenceModel
 
-__all__ = ["ExpectedScore", "check_rows", "read_expected"]
+__all__ = ["ExpectedScore", "check_rows", "format_expected", "read_expected"]
 
 
 @dataclass(frozen=True)
@@ -133,3 +133,37 @@ def check_rows(
             parts = [scores[task] for task in SUITES.get(row.task, (row.task,))]
             known = [score for score in parts if score is not None]
             yield row, sum(known) / len(known) if len(known) == len(parts) else None
+
+
+def format_expected(rows: Sequence[ExpectedScore]) -> str:
+    """Return the rows as a Markdown table, a row a task and a column a model and dtype.
+
+    Parameters
+    ----------
+    rows
+        What a file holds.
+
+    Returns
+    -------
+    str
+        Tasks and columns in the order of the rows; ``""`` for no rows.
+
+    Examples
+    --------
+    >>> rows = [ExpectedScore("bq", 42.9, 0.3), ExpectedScore("bq", 43, 0.3, dtype="int8")]
+    >>> print(format_expected(rows))
+    | task | default model, float32 | default model, int8 |
+    |---|---|---|
+    | bq | 42.90 | 43.00 |
+    """
+    if not rows:
+        return ""
+    columns = list(dict.fromkeys((row.model, row.dtype) for row in rows))
+    scores = {(row.task, row.model, row.dtype): f"{row.score:.2f}" for row in rows}
+    names = [f"{model or 'default model'}, {dtype}" for model, dtype in columns]
+    lines = [["task", *names]]
+    for task in dict.fromkeys(row.task for row in rows):
+        name = f"mean of {task}" if task in SUITES else task
+        lines.append([name, *(scores.get((task, *column), "") for column in columns)])
+    body = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([body[0], f"|{'---|' * len(lines[0])}", *body[1:]])

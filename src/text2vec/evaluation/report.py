@@ -61,29 +61,33 @@ class ReportRow:
         What was evaluated.
     evaluations
         One a task.
-    speed
-        By the card's protocol; None if it was not measured.
+    card_speed, speed
+        By the card's protocol, and of the tasks' own texts; None if not measured.
     """
 
     subject: Subject
     evaluations: Sequence[Evaluation]
-    speed: Speed | None
+    card_speed: Speed | None = None
+    speed: Speed | None = None
 
     @property
     def table_row(self) -> TableRow:
         """The row of the table."""
-        return TableRow.of(self.subject.name, [e.result for e in self.evaluations], self.speed)
+        results = [evaluation.result for evaluation in self.evaluations]
+        return TableRow.of(self.subject.name, results, self.card_speed, self.speed)
 
     def as_json(self) -> dict[str, Any]:
         """Return results, mean and speed as JSON values."""
-        row = self.table_row
-        speed = self.speed
+        speeds = {"qps": self.card_speed, "speed": self.speed}
         return {
             "subject": self.subject.name,
-            "mean": row.mean,
-            "qps": None
-            if speed is None
-            else {"texts_per_second": speed.texts_per_second, "spread": speed.spread},
+            "mean": self.table_row.mean,
+            **{
+                name: None
+                if speed is None
+                else {"texts_per_second": speed.texts_per_second, "spread": speed.spread}
+                for name, speed in speeds.items()
+            },
             "results": [asdict(evaluation.result) for evaluation in self.evaluations],
         }
 
@@ -164,7 +168,9 @@ def _score_table(rows: Sequence[ReportRow]) -> str:
         for row in rows
         for e in row.evaluations
     }
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("model", *tasks, "mean", "QPS"))
+    head = "".join(
+        f"<th>{escape(name)}</th>" for name in ("model", *tasks, "mean", "QPS", "texts/s")
+    )
     lines = []
     for row, kind in table:
         cells = [f"<td>{escape(row.name)}</td>"]
@@ -172,11 +178,8 @@ def _score_table(rows: Sequence[ReportRow]) -> str:
             interval = intervals.get((row.name, task))
             hint = f' title="95 %: {interval[0]:.2f} to {interval[1]:.2f}"' if interval else ""
             cells.append(f"<td{hint}>{_number(row.scores.get(task))}</td>")
-        qps = row.texts_per_second
-        cells += [
-            f"<td>{_number(row.mean)}</td>",
-            f"<td>{'' if qps is None else f'{qps:.0f}'}</td>",
-        ]
+        rates = ["" if x is None else f"{x:.0f}" for x in (row.qps, row.texts_per_second)]
+        cells += [f"<td>{cell}</td>" for cell in (_number(row.mean), *rates)]
         lines.append(f'<tr class="{kind}">{"".join(cells)}</tr>')
     return (
         f'<h2>Scores</h2><div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'

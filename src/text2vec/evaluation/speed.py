@@ -7,12 +7,13 @@ much.
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["CARD_TEXTS", "Speed", "measure_speed"]
+__all__ = ["CARD_TEXTS", "Speed", "draw_texts", "measure_speed"]
 
 CARD_TEXTS: tuple[str, ...] = ("如何更换花呗绑定银行卡", "花呗更改绑定银行卡") * 512
 """The 1,024 texts of the published QPS (``tests/test_qps.py`` of text2vec 1.3.8)."""
@@ -93,3 +94,29 @@ def measure_speed(
         encode(list(texts))
         seconds.append(max(clock() - start, 1e-9))
     return Speed(len(texts), tuple(seconds))
+
+
+def draw_texts(texts: Iterable[str], count: int = 512, seed: int = 0) -> list[str]:
+    """Return different texts of mixed lengths, drawn at random, to measure speed with.
+
+    Parameters
+    ----------
+    texts
+        To draw from; repetitions count once.
+    count
+        Texts wanted; all if there are fewer.
+    seed
+        The same seed draws the same texts.
+
+    Returns
+    -------
+    list[str]
+        Empty for no texts.
+
+    Examples
+    --------
+    >>> sorted(draw_texts(["a", "b", "a"]))
+    ['a', 'b']
+    """
+    distinct = list(dict.fromkeys(texts))
+    return random.Random(seed).sample(distinct, min(count, len(distinct)))

@@ -25,21 +25,30 @@ class TableRow:
         Task -> main score x 100; None where it is not defined.
     mean
         Mean of the scores; None if one is missing.
+    qps
+        Texts per second by the card's protocol; None if it was not measured.
     texts_per_second
-        By the card's protocol; None if it was not measured.
+        Of the tasks' own texts, whose lengths are mixed; None if it was not measured.
     """
 
     name: str
     scores: dict[str, float | None]
     mean: float | None
+    qps: float | None = None
     texts_per_second: float | None = None
 
     @classmethod
-    def of(cls, name: str, results: list[TaskResult], speed: Speed | None = None) -> TableRow:
+    def of(
+        cls,
+        name: str,
+        results: list[TaskResult],
+        card_speed: Speed | None = None,
+        speed: Speed | None = None,
+    ) -> TableRow:
         """Make the row of a run."""
         scores = {result.task: result.score for result in results}
-        qps = None if speed is None else speed.texts_per_second
-        return cls(name, scores, mean_score(results), qps)
+        rates = [None if s is None else s.texts_per_second for s in (card_speed, speed)]
+        return cls(name, scores, mean_score(results), *rates)
 
 
 def published_row(system: System, tasks: Sequence[str]) -> TableRow:
@@ -78,8 +87,8 @@ def format_table(rows: Sequence[TableRow]) -> str:
     Examples
     --------
     >>> print(format_table([TableRow("a", {"bq": 42.875, "atec": None}, None, 1234.5)]))
-    model     bq   atec   mean    QPS
-    a      42.88    n/a    n/a   1234
+    model     bq  atec  mean   QPS  texts/s
+    a      42.88   n/a   n/a  1234      n/a
     """
     if not rows:
         return ""
@@ -109,9 +118,9 @@ def format_markdown(rows: Sequence[TableRow]) -> str:
     Examples
     --------
     >>> print(format_markdown([TableRow("a", {"bq": 42.875}, 42.875)]))
-    | model | bq | mean | QPS |
-    |---|---|---|---|
-    | a | 42.88 | 42.88 | n/a |
+    | model | bq | mean | QPS | texts/s |
+    |---|---|---|---|---|
+    | a | 42.88 | 42.88 | n/a | n/a |
     """
     if not rows:
         return ""
@@ -126,13 +135,13 @@ def _columns(rows: Sequence[TableRow]) -> list[str]:
 
 
 def _header(rows: Sequence[TableRow]) -> list[str]:
-    return ["model", *_columns(rows), "mean", "QPS"]
+    return ["model", *_columns(rows), "mean", "QPS", "texts/s"]
 
 
 def _cells(row: TableRow, columns: Sequence[str]) -> list[str]:
     scores = [_number(row.scores.get(task)) for task in columns]
-    qps = "n/a" if row.texts_per_second is None else f"{row.texts_per_second:.0f}"
-    return [row.name, *scores, _number(row.mean), qps]
+    rates = ["n/a" if x is None else f"{x:.0f}" for x in (row.qps, row.texts_per_second)]
+    return [row.name, *scores, _number(row.mean), *rates]
 
 
 def _number(value: float | None) -> str:
