@@ -14,6 +14,7 @@ using namespace nb::literals;
 namespace {
 
 using FloatArray = nb::ndarray<const float, nb::numpy, nb::c_contig, nb::device::cpu>;
+using ByteMatrix = nb::ndarray<const uint8_t, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Ids = nb::ndarray<const int32_t, nb::numpy, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Offsets = nb::ndarray<const int64_t, nb::numpy, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Matrix = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
@@ -82,12 +83,22 @@ class PyEncoder {
     std::vector<FloatArray> alive;  // while the weights are packed
     for (const auto& [key, value] : weights) {
       const auto name = nb::cast<std::string>(key);
+      if (name == "word" && nb::try_cast(value, word_blocks_, false)) {
+        const size_t blocks = word_blocks_.shape(1) / text2vec::kBlockBytes;
+        if (blocks * text2vec::kBlockBytes != word_blocks_.shape(1))
+          refuse("weights[\"word\"] has rows of " + std::to_string(word_blocks_.shape(1)) +
+                 " bytes; expected a multiple of " + std::to_string(text2vec::kBlockBytes));
+        arrays[name] = {nullptr,
+                        {word_blocks_.shape(0), blocks * text2vec::kBlockWeights},
+                        word_blocks_.data()};
+        continue;
+      }
       FloatArray array;
       if (!nb::try_cast(value, array, false))
         refuse("weights[\"" + name + "\"] is not a contiguous array of float32");
       std::vector<size_t> sizes;
       for (size_t i = 0; i < array.ndim(); i++) sizes.push_back(array.shape(i));
-      arrays[name] = {array.data(), sizes};
+      arrays[name] = {array.data(), sizes, nullptr};
       if (name == "word") word_ = array;
       alive.push_back(std::move(array));
     }
@@ -119,7 +130,8 @@ class PyEncoder {
 
  private:
   std::unique_ptr<text2vec::Encoder> encoder_;
-  FloatArray word_;  // read by every call
+  FloatArray word_;  // read by every call, as one or the other
+  ByteMatrix word_blocks_;
 };
 
 nb::list available_kernels() {

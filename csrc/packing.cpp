@@ -30,6 +30,34 @@ void read_word_row(const void* rows, int64_t row, int width, float* out) {
               sizeof(float) * static_cast<size_t>(width));
 }
 
+float half_to_float(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
+  const uint32_t exponent = (half >> 10) & 0x1fu, fraction = half & 0x3ffu;
+  float value;
+  if (exponent == 0) {  // zero, or too small for the hidden bit
+    value = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -value : value;
+  }
+  const uint32_t wide = exponent == 31 ? 255u : exponent + 112u;
+  const uint32_t bits = sign | wide << 23 | fraction << 13;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+void read_word_blocks(const void* rows, int64_t row, int width, float* out) {
+  const int blocks = width / static_cast<int>(kBlockWeights);
+  const auto* at = static_cast<const uint8_t*>(rows) +
+                   row * blocks * static_cast<int64_t>(kBlockBytes);
+  constexpr int kHalf = static_cast<int>(kBlockWeights) / 2;
+  for (int block = 0; block < blocks; block++, at += kBlockBytes, out += kBlockWeights) {
+    const float scale = half_to_float(static_cast<uint16_t>(at[0] | at[1] << 8));
+    for (int j = 0; j < kHalf; j++) {
+      out[j] = static_cast<float>((at[2 + j] & 15) - 8) * scale;
+      out[j + kHalf] = static_cast<float>((at[2 + j] >> 4) - 8) * scale;
+    }
+  }
+}
+
 void require_finite(const std::string& name, const float* values, size_t count) {
   float zero = 0;  // a product with zero is NaN for everything that is not finite
   for (size_t i = 0; i < count; i++) zero += values[i] * 0.0f;
@@ -136,8 +164,9 @@ class Packer {
 
   void embeddings() {
     const auto width = static_cast<size_t>(shape_.width);
-    out_.model_.words = {find("word", {static_cast<size_t>(shape_.vocab_size), hidden()}),
-                         read_word_row};
+    const float* words = find("word", {static_cast<size_t>(shape_.vocab_size), hidden()});
+    const uint8_t* blocks = arrays_.at("word").blocks;
+    out_.model_.words = blocks ? WordTable{blocks, read_word_blocks} : WordTable{words, read_word_row};
     const auto rows = static_cast<size_t>(shape_.max_positions);
     const float* from = find("position", {rows, hidden()});
     float* to = allocate<float>(rows * width);

@@ -1,6 +1,7 @@
 // A checkpoint's arrays, checked by name and shape, to a packed model.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -10,11 +11,17 @@
 
 namespace text2vec {
 
-// A float32 array in row-major order that outlives the call.
+// A float32 array in row-major order that outlives the call. The word table may be in 4 bits
+// instead: `blocks` then has its rows, and `values` is null.
 struct Array {
   const float* values = nullptr;
   std::vector<size_t> shape;
+  const uint8_t* blocks = nullptr;
 };
+
+// Q4_0: an f16 scale d and 16 bytes hold 32 weights; byte j has weight j in its low half and weight
+// j + 16 in its high half, and a weight is (half - 8) * d.
+constexpr size_t kBlockWeights = 32, kBlockBytes = 18;
 using Arrays = std::map<std::string, Array>;
 
 // Fills the derived sizes; throws std::invalid_argument if the shape makes no sense.

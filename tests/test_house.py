@@ -95,7 +95,15 @@ def test_every_command_stands_in_the_readme():
     from text2vec.cli.main import main
 
     page = (ROOT / "README.md").read_text(encoding="utf-8")
-    for command in ("encode", "similarity", "search", "info", "build-model", "evaluate"):
+    for command in (
+        "encode",
+        "similarity",
+        "search",
+        "info",
+        "build-model",
+        "pack-model",
+        "evaluate",
+    ):
         assert f"text2vec {command}" in page
         with pytest.raises(SystemExit) as stop:
             raise SystemExit(main([command, "--help"]))

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from text2vec.arrays import FloatMatrix, PackedBatch
 from text2vec.engines.pooling import Head
 from text2vec.models.architectures import TransformerShape
+from text2vec.models.q4_table import Q4Table
 
 __all__ = [
     "KERNELS_VARIABLE",
@@ -147,8 +145,8 @@ class NativeEngine:
     shape
         Sizes of the encoder.
     weights
-        Canonical name -> float32 array, see ``models.checkpoint``. The word table is kept and read
-        where it lies, the others are packed and may be freed.
+        Canonical name -> float32 array, see ``models.checkpoint``. The word table, which may be in
+        4 bits, is kept and read where it lies; the others are packed and may be freed.
     head
         Pooling and what follows it.
     dtype
@@ -173,7 +171,7 @@ class NativeEngine:
     def __init__(
         self,
         shape: TransformerShape,
-        weights: Mapping[str, NDArray[np.float32]],
+        weights: Mapping[str, Any],
         head: Head,
         *,
         dtype: str = "float32",
@@ -195,7 +193,7 @@ class NativeEngine:
         self._head = head
         self._encoder = _extension().Encoder(
             {name: getattr(shape, name) for name in _SHAPE_FIELDS},
-            dict(weights),
+            {k: v.blocks if isinstance(v, Q4Table) else v for k, v in weights.items()},
             list(head.pooling),
             dtype,
             kernels,

@@ -2,9 +2,9 @@
 
 A new engine is a file beside this one and a row in ``ENGINES``. ``auto`` takes, on a CPU, the
 native engine where it is built and knows the model, else the numpy engine; PyTorch for other
-devices and for architectures that neither knows. Its dtype is float32, which loses nothing of
-what the files hold; a lower precision is asked for by name, and ``SentenceModel.agreement`` says
-what it costs.
+devices and for architectures that neither knows. Its dtype is the precision in which the files
+keep the matrices: int8 for a compact folder (on the native engine), float32 for all others. A lower
+one is asked for by name, and ``SentenceModel.agreement`` says what it costs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _open_native(spec: ModelSpec, request: EngineRequest, head: Head) -> Engine:
         shape,
         load_weights(spec.body, shape),
         head,
-        dtype="float32" if request.dtype == "auto" else request.dtype,
+        dtype=spec.stored_dtype if request.dtype == "auto" else request.dtype,
         kernels=request.kernels,
         num_threads=resolve_threads(request.num_threads),
     )
@@ -78,6 +78,11 @@ def _open_reference(spec: ModelSpec, request: EngineRequest, head: Head) -> Engi
 
 
 def _open_torch(spec: ModelSpec, request: EngineRequest, head: Head) -> Engine:
+    if spec.stored_dtype != "float32":
+        raise ValueError(
+            f"engine 'torch' cannot read the compact folder {spec.folder}; write a whole one with "
+            "SentenceModel.save(folder) and open that"
+        )
     from text2vec.engines.pytorch import open_torch_engine
 
     return open_torch_engine(

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.errors import ModelFormatError, require
 from text2vec.models.architectures import ARCHITECTURES, TransformerShape
+from text2vec.models.q4_table import BLOCK_BYTES, BLOCK_WEIGHTS, Q4Table
 from text2vec.models.safetensors_file import open_checkpoint
 from text2vec.models.spec import DenseSpec
 
 __all__ = ["Weights", "expected_shapes", "load_dense", "load_weights"]
 
-Weights: TypeAlias = dict[str, NDArray[np.float32]]
+Weights: TypeAlias = dict[str, Any]
+"""Canonical name -> float32 array; ``word`` may be a ``Q4Table``, which gives its rows as such."""
 Tensors: TypeAlias = Mapping[str, NDArray[np.generic]]
 
+_SCALE = "_scale"  # behind the name of a matrix in int8: what one code is worth in each row
 _BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
 # Names that TensorFlow's LayerNorm left in checkpoints made before 2020.
 _OLD_SUFFIXES = {".LayerNorm.weight": ".LayerNorm.gamma", ".LayerNorm.bias": ".LayerNorm.beta"}
@@ -84,7 +87,8 @@ def load_weights(body: Path, shape: TransformerShape) -> Weights:
     -------
     Weights
         Canonical name -> float32 array. float32 tensors of a safetensors file are read-only
-        views of the mapped file; half precisions are widened.
+        views of the mapped file; half precisions and int8 are widened, and a word table in 4
+        bits stays so.
 
     Raises
     ------
@@ -105,7 +109,10 @@ def load_weights(body: Path, shape: TransformerShape) -> Weights:
         key = _existing(prefix + keys[name], tensors)
         if key is None:
             raise ModelFormatError(f"{where}: tensor {prefix}{keys[name]} is missing")
-        weights[name] = _as_float32(tensors, key, expected, where)
+        if name == "word" and tensors[key].dtype == np.uint8:
+            weights[name] = _as_q4_table(tensors, key, expected, where)
+        else:
+            weights[name] = _as_float32(tensors, key, expected, where)
     # All tables of the row are known, also one that config.json leaves out (ERNIE's tasks).
     known = {prefix + key for key in (*keys.values(), *row.tables.values(), *_BUFFERS)}
     _refuse_unknown(tensors, known, prefix, where)
@@ -181,9 +188,23 @@ def _as_float32(
         raise ModelFormatError(
             f"{where}: tensor {key} has shape {tensor.shape}; expected {expected} from config.json"
         )
+    if tensor.dtype == np.int8 and key + _SCALE in tensors:
+        scales = _as_float32(tensors, key + _SCALE, expected[:1], where)
+        return tensor.astype(np.float32) * scales[:, None]
     if tensor.dtype.kind != "f":
         raise ModelFormatError(f"{where}: tensor {key} is {tensor.dtype}; expected floats")
     return tensor.astype(np.float32, copy=False)
+
+
+def _as_q4_table(tensors: Tensors, key: str, expected: tuple[int, ...], where: str) -> Q4Table:
+    blocks = tensors[key]
+    stored = (expected[0], expected[1] // BLOCK_WEIGHTS * BLOCK_BYTES)
+    if expected[1] % BLOCK_WEIGHTS or blocks.shape != stored:
+        raise ModelFormatError(
+            f"{where}: tensor {key} has shape {blocks.shape}; expected {stored} for {expected} "
+            "weights in 4 bits"
+        )
+    return Q4Table(blocks.astype(np.uint8, copy=False))
 
 
 def _refuse_unknown(tensors: Iterable[str], known: set[str], prefix: str, where: str) -> None:
@@ -191,7 +212,7 @@ def _refuse_unknown(tensors: Iterable[str], known: set[str], prefix: str, where:
     rooms = tuple(f"{prefix}{room}." for room in ("embeddings", "encoder", "transformer"))
     renamed = {old: new for new, old in _OLD_SUFFIXES.items()}
     for key in tensors:
-        name = key
+        name = key.removesuffix(_SCALE)
         for old, new in renamed.items():
             name = name.removesuffix(old) + new if name.endswith(old) else name
         if name.startswith(rooms) and name not in known:

@@ -17,9 +17,15 @@ import numpy as np
 
 from text2vec.models.architectures import ARCHITECTURES
 from text2vec.models.checkpoint import Weights, load_dense, load_weights
-from text2vec.models.spec import DENSE_ACTIVATIONS, POOLING_FLAGS, POOLING_MODES, ModelSpec
+from text2vec.models.spec import (
+    DENSE_ACTIVATIONS,
+    POOLING_FLAGS,
+    POOLING_MODES,
+    STORAGE_KEY,
+    ModelSpec,
+)
 
-__all__ = ["write_model_folder"]
+__all__ = ["new_folder", "write_model_folder"]
 
 _MODULE_TYPES = {
     "Transformer": "sentence_transformers.models.Transformer",
@@ -40,6 +46,7 @@ _TOKENIZER_FILES = (
 )
 _MODEL_FILES = {
     *_TOKENIZER_FILES,
+    "tokenizer.json.xz",
     "config.json",
     "modules.json",
     "sentence_bert_config.json",
@@ -93,7 +100,7 @@ def write_model_folder(spec: ModelSpec, tokenizer_json: Callable[[], str], targe
     Source: ``modules.json`` and the module folders of sentence-transformers 2 to 6. The pooling
     ``first_last_avg`` is written too, but only text2vec knows it.
     """
-    with _new_folder(target.absolute()) as folder:
+    with new_folder(target.absolute()) as folder:
         _copy_tokenizer(spec, tokenizer_json, folder)
         _write_weights(spec, folder)
         for name, content in _configs(spec).items():
@@ -108,7 +115,24 @@ def write_model_folder(spec: ModelSpec, tokenizer_json: Callable[[], str], targe
 
 
 @contextmanager
-def _new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path) -> Iterator[Path]:
+    """Make a model folder that appears under its name only when the block ends well.
+
+    Parameters
+    ----------
+    target
+        Its absolute path; a folder there that holds a model and nothing else is replaced.
+
+    Yields
+    ------
+    Path
+        The folder to fill.
+
+    Raises
+    ------
+    ValueError
+        If ``target`` is a file, or a folder that holds something that no model folder does.
+    """
     _check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
@@ -159,7 +183,8 @@ def _copy_tokenizer(spec: ModelSpec, tokenizer_json: Callable[[], str], folder: 
 
 def _write_weights(spec: ModelSpec, folder: Path) -> None:
     whole = spec.body / "model.safetensors"
-    if whole.is_file() or spec.shape is None:
+    is_compact = spec.stored_dtype != "float32"
+    if (whole.is_file() and not is_compact) or spec.shape is None:
         # As they are: a head that we do not use, or an architecture that we do not know, stays.
         for path in sorted([*spec.body.glob("*.safetensors*"), *spec.body.glob("*.bin")]):
             if path.suffix != ".bin" or not whole.is_file():
@@ -189,7 +214,7 @@ def _configs(spec: ModelSpec) -> dict[str, Any]:
     modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
     modules += [(f"{2 + i}_Dense", "Dense") for i in range(len(spec.dense))]
     configs: dict[str, Any] = {
-        "config.json": dict(spec.config),
+        "config.json": {k: v for k, v in spec.config.items() if k != STORAGE_KEY},
         "sentence_bert_config.json": {
             "max_seq_length": spec.max_seq_length,
             "do_lower_case": spec.do_lower_case,

@@ -20,9 +20,13 @@ __all__ = [
     "PLAIN_MAX_TOKENS",
     "POOLING_FLAGS",
     "POOLING_MODES",
+    "STORAGE_KEY",
     "DenseSpec",
     "ModelSpec",
 ]
+
+STORAGE_KEY = "text2vec_storage"
+"""Key of ``config.json`` that says in which form a compact folder keeps its matrices: ``int8``."""
 
 HIDDEN_KEYS = ("hidden_size", "d_model", "n_embd", "emb_dim", "dim")
 """Where ``config.json`` says how wide a token's state is, architecture by architecture."""
@@ -129,6 +133,11 @@ class ModelSpec:
     default_prompt_name: str | None = None
     similarity_fn_name: str = "cosine"
     notes: tuple[str, ...] = ()
+
+    @property
+    def stored_dtype(self) -> str:
+        """Precision in which the folder keeps its matrices: ``float32`` unless it is compact."""
+        return "int8" if self.config.get(STORAGE_KEY) == "int8" else "float32"
 
     @property
     def hidden(self) -> int:

@@ -115,8 +115,9 @@ def open_native_tokenizer(
         None where the native module is not built, the folder has no ``tokenizer.json``, it asks
         for something that the native tokenizer lacks, or the cache cannot be written.
     """
-    source = folder / "tokenizer.json"
-    if importlib.util.find_spec("text2vec._native") is None or not source.is_file():
+    names = ("tokenizer.json", "tokenizer.json.xz")
+    source = next((folder / name for name in names if (folder / name).is_file()), None)
+    if source is None or importlib.util.find_spec("text2vec._native") is None:
         return None
     checksum = hashlib.sha256(source.read_bytes()).hexdigest()
     path = cache / f"{checksum}.compact"

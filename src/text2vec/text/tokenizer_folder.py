@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from text2vec.errors import ModelFormatError
+from text2vec.text.tokenizer_json import read_tokenizer_json
 
 if TYPE_CHECKING:
     import tokenizers
@@ -45,7 +46,8 @@ def open_tokenizer_folder(folder: Path, *, do_lower_case: bool = False) -> token
     Parameters
     ----------
     folder
-        Holds ``tokenizer.json``, or ``vocab.txt``, or ``vocab.json`` and ``merges.txt``.
+        Holds ``tokenizer.json`` (``.xz`` too), or ``vocab.txt``, or ``vocab.json`` and
+        ``merges.txt``.
     do_lower_case
         Lower-case each text first, as ``sentence_bert_config.json`` may ask.
 
@@ -86,6 +88,12 @@ def _from_json(folder: Path) -> tokenizers.Tokenizer:
     return Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
+def _from_packed_json(folder: Path) -> tokenizers.Tokenizer:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_str(read_tokenizer_json(folder / "tokenizer.json.xz").decode("utf-8"))
+
+
 def _from_wordpiece(folder: Path) -> tokenizers.Tokenizer:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
@@ -120,6 +128,7 @@ def _from_bpe(folder: Path) -> tokenizers.Tokenizer:
 
 _BUILDERS: tuple[tuple[tuple[str, ...], Callable[[Path], tokenizers.Tokenizer]], ...] = (
     (("tokenizer.json",), _from_json),
+    (("tokenizer.json.xz",), _from_packed_json),
     (("vocab.txt",), _from_wordpiece),
     (("vocab.json", "merges.txt"), _from_bpe),
 )

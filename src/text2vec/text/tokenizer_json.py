@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import lzma
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import Any
 from text2vec.errors import ModelFormatError
 from text2vec.text.compact_plan import AddedToken, Stage, TokenizerPlan
 
-__all__ = ["read_plan"]
+__all__ = ["read_plan", "read_tokenizer_json"]
+
+_MAX_JSON_BYTES = 256 << 20
 
 # How much less likely than the rarest piece an unknown character is.
 _UNKNOWN_PENALTY = 10.0
@@ -26,6 +29,36 @@ _CHARSMAP, _STRIP, _FOLD_SPACES, _LOWERCASE, _BERT = 1, 2, 3, 4, 5
 _METASPACE, _SPACE_THEN_METASPACE, _BERT_SPLIT = 1, 2, 3
 _PREPEND = {"never": 0, "first": 1, "always": 2}
 _TOKEN_FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
+
+
+def read_tokenizer_json(path: Path) -> bytes:
+    """Return the content of a ``tokenizer.json``, unpacked if its name ends in ``.xz``.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    bytes
+        UTF-8.
+
+    Raises
+    ------
+    ModelFormatError
+        If it is damaged, or would take more than 256 MiB.
+    """
+    if path.suffix != ".xz":
+        return path.read_bytes()
+    unpack = lzma.LZMADecompressor()
+    try:
+        content = unpack.decompress(path.read_bytes(), _MAX_JSON_BYTES)
+    except lzma.LZMAError as exc:
+        raise ModelFormatError(f"{path} cannot be unpacked: {exc}") from exc
+    if not unpack.eof:
+        raise ModelFormatError(f"{path} is cut off, or larger than {_MAX_JSON_BYTES} bytes")
+    return content
 
 
 def read_plan(path: Path) -> TokenizerPlan:
@@ -48,7 +81,7 @@ def read_plan(path: Path) -> TokenizerPlan:
         not reproduce; the message names the component.
     """
     try:
-        spec = json.loads(path.read_bytes(), parse_float=_parse_score)
+        spec = json.loads(read_tokenizer_json(path), parse_float=_parse_score)
     except ValueError as exc:
         raise ModelFormatError(f"{path} is no JSON ({exc}); expected a tokenizer.json") from exc
     try:

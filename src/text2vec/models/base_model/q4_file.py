@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 
 from text2vec.models.base_model.byte_cursor import ByteCursor
 from text2vec.models.base_model.q4_tensors import (
-    BLOCK_WEIGHTS,
     Q4Header,
     Q4Tensor,
     read_tensors,
     weight_chunks,
 )
+from text2vec.models.q4_table import BLOCK_WEIGHTS
 
 __all__ = ["Q4File", "read_q4"]
 

@@ -4,8 +4,7 @@ Weights are handed out in chunks, so that no tensor must be in memory as a whole
 
 The directory is an i32 count, then for each tensor: u16 length of the name, the name, u8 type
 (0 = f32, 1 = Q4_0), u32 elements, u64 offset from the start of the file, u64 bytes. A Q4_0 block
-is an f16 scale ``d`` and 16 bytes; byte ``j`` holds weight ``j`` in its low half and weight
-``j + 16`` in its high half; the weight is ``(half - 8) * d``.
+is what ``models.q4_table`` says.
 """
 
 from __future__ import annotations
@@ -13,16 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.errors import ModelFormatError
 from text2vec.models.base_model.byte_cursor import ByteCursor
+from text2vec.models.q4_table import BLOCK_BYTES, BLOCK_WEIGHTS, dequantise_blocks
 
 __all__ = [
-    "BLOCK_WEIGHTS",
     "Q4Header",
     "Q4Tensor",
     "read_tensors",
@@ -30,8 +28,7 @@ __all__ = [
     "weight_chunks",
 ]
 
-BLOCK_WEIGHTS = 32  # weights that share one scale
-_BLOCK = np.dtype([("scale", "<f2"), ("halves", "u1", BLOCK_WEIGHTS // 2)])
+_BLOCK = np.dtype(("V", BLOCK_BYTES))
 _CHUNK_WEIGHTS = 1 << 20  # 4 MiB of float32
 
 
@@ -188,7 +185,12 @@ def weight_chunks(data: bytes, tensor: Q4Tensor, what: str) -> Iterator[NDArray[
     stored = np.frombuffer(data, dtype, tensor.size_bytes // dtype.itemsize, tensor.offset)
     for start in range(0, len(stored), step):
         part = stored[start : start + step]
-        weights = _dequantise(part) if tensor.quantised else part.astype(np.float32)
+        with np.errstate(invalid="ignore"):  # an infinite scale times 0 is found below
+            weights = (
+                dequantise_blocks(part.view(np.uint8).reshape(1, -1))[0]
+                if tensor.quantised
+                else part.astype(np.float32)
+            )
         if not np.isfinite(weights).all():
             raise ModelFormatError(
                 f"{what}, byte {tensor.offset + start * dtype.itemsize} or after: a number that "
@@ -212,13 +214,3 @@ def _read_entry(cursor: ByteCursor, shapes: dict[str, tuple[int, ...]]) -> tuple
     if size_bytes != expected:
         cursor.fail(f"bytes of {name}", expected, size_bytes)
     return name, Q4Tensor(shapes[name], kind == 1, offset, size_bytes)
-
-
-def _dequantise(blocks: NDArray[Any]) -> NDArray[np.float32]:
-    scales = blocks["scale"].astype(np.float32)[:, None]  # (n_blocks, 1)
-    weights = np.empty((len(blocks), BLOCK_WEIGHTS), np.float32)
-    np.subtract(blocks["halves"] & 0xF, 8, out=weights[:, : BLOCK_WEIGHTS // 2], dtype=np.float32)
-    np.subtract(blocks["halves"] >> 4, 8, out=weights[:, BLOCK_WEIGHTS // 2 :], dtype=np.float32)
-    with np.errstate(invalid="ignore"):  # an infinite scale times 0 is found by the caller
-        weights *= scales
-    return weights.reshape(-1)
