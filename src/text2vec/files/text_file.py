@@ -12,7 +12,7 @@ from typing import Any
 
 from text2vec.errors import DataFormatError
 
-__all__ = ["read_toml", "write_json", "write_text"]
+__all__ = ["read_toml", "write_bytes", "write_json", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -33,11 +33,24 @@ def write_text(path: Path, text: str) -> None:
     ...     Path(folder, "new", "a.txt").read_text(encoding="utf-8")
     '茶'
     """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, as ``write_text`` does.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    content
+        Its whole content.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".text2vec-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as stream:
-            stream.write(text.encode())
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
