@@ -84,7 +84,7 @@ def test_no_file_reaches_for_another_files_private_names():
 
 def test_every_source_file_stands_in_the_architecture_and_every_path_there_exists():
     page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`((?:src|tests|csrc|benchmarks|examples)/[\w./-]+)`", page))
+    named = set(re.findall(r"`((?:src|tests|csrc|benchmarks|examples|recipes)/[\w./-]+)`", page))
     assert not [name for name in sorted(named) if not (ROOT / name).exists()]
     rooms = [ROOT / name for name in named]
     for path in FILES:

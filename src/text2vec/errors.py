@@ -6,7 +6,8 @@
     ├── ModelNotFoundError       (+ FileNotFoundError)  no such name or path, or offline
     ├── ModelFormatError         (+ ValueError)         a model's file is wrong
     ├── MissingExtraError        (+ ImportError)        an optional package is not installed
-    └── DataFormatError          (+ ValueError)         a row of data is wrong: path:line
+    ├── DataFormatError          (+ ValueError)         a row of data is wrong: path:line
+    └── TrainingError            (+ RuntimeError)       a loss or gradient is no finite number
 
 The second base comes from the standard library, so that an ``except ValueError`` that was
 written before this module existed keeps working. A wrong argument is a plain ``ValueError`` or
@@ -24,6 +25,7 @@ __all__ = [
     "ModelFormatError",
     "ModelNotFoundError",
     "Text2VecError",
+    "TrainingError",
     "require",
 ]
 
@@ -50,6 +52,10 @@ class MissingExtraError(Text2VecError, ImportError):
 
 class DataFormatError(Text2VecError, ValueError):
     """A data file holds a bad row; the message starts with ``path:line``."""
+
+
+class TrainingError(Text2VecError, RuntimeError):
+    """A run cannot go on; the message names the step and the last good checkpoint."""
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from text2vec.cli import evaluation, models, texts
+from text2vec.cli import evaluation, models, texts, training
 from text2vec.cli.options import general_options
 from text2vec.errors import Text2VecError
 
@@ -83,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     texts.add_commands(commands)
     models.add_commands(commands)
     evaluation.add_commands(commands)
+    training.add_commands(commands)
     return parser
 
 

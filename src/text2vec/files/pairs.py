@@ -15,7 +15,7 @@ from text2vec.errors import DataFormatError
 from text2vec.files.lines import bad_row
 from text2vec.files.rows import Row, read_rows
 
-__all__ = ["PAIR_COLUMNS", "Pair", "read_pairs", "text_of"]
+__all__ = ["PAIR_COLUMNS", "Pair", "find_pair_columns", "read_pairs", "score_of", "text_of"]
 
 PAIR_COLUMNS: tuple[tuple[str, ...], ...] = (
     ("sentence1", "text1"),
@@ -91,13 +91,13 @@ def read_pairs(
     pairs = []
     for row in read_rows(path, unnamed):
         if names is None:
-            names = _find_columns(path, row)
+            names = find_pair_columns(row, path)
         first, second, score = names
         pairs.append(
             Pair(
                 text_of(row, first, path),
                 text_of(row, second, path),
-                _score(row, score, path, labels),
+                score_of(row, score, path, labels),
             )
         )
     if not pairs:
@@ -147,7 +147,26 @@ def text_of(row: Row, column: str, path: Path) -> str:
     return value
 
 
-def _find_columns(path: Path, row: Row) -> tuple[str, ...]:
+def find_pair_columns(row: Row, path: Path) -> tuple[str, ...]:
+    """Return the names of two texts and a score among a row's columns; see ``PAIR_COLUMNS``.
+
+    Parameters
+    ----------
+    row
+        A row of the file.
+    path
+        The file, for messages.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Three names.
+
+    Raises
+    ------
+    DataFormatError
+        If none or several of the names for one column are there.
+    """  # noqa: DOC501 - bad_row returns one
     found = []
     for names in PAIR_COLUMNS:
         present = [name for name in names if name in row.values]
@@ -158,7 +177,30 @@ def _find_columns(path: Path, row: Row) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _score(row: Row, column: str, path: Path, labels: Mapping[str, float] | None) -> float:
+def score_of(row: Row, column: str, path: Path, labels: Mapping[str, float] | None) -> float:
+    """Return the finite score in one column of a row.
+
+    Parameters
+    ----------
+    row
+        A row of the file.
+    column
+        Its name.
+    path
+        The file, for messages.
+    labels
+        Word -> number for a column of words; None for a column of numbers.
+
+    Returns
+    -------
+    float
+        The score.
+
+    Raises
+    ------
+    DataFormatError
+        If it is no finite number, or no word of ``labels``.
+    """  # noqa: DOC501 - bad_row returns one
     value: Any = row.values.get(column)
     if labels is not None:
         if value not in labels:

@@ -1,0 +1,112 @@
+"""The command train: it parses words, calls the rooms below and prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from text2vec.cli.evaluation import DATA_VARIABLE
+from text2vec.cli.options import add_command, file_name
+
+__all__ = ["add_commands", "run_train"]
+
+_EXAMPLES = """  text2vec train --recipe recipes/stsb-multi-cosent.toml --data ./data --dry-run
+  text2vec train --recipe recipes/stsb-multi-cosent.toml --data ./data --output mine
+  text2vec train --recipe recipes/stsb-multi-cosent.toml --data ./data --output mine --resume
+  torchrun --nproc-per-node 2 -m text2vec.cli.main train --recipe ... --output mine
+
+A recipe is a TOML file; its keys are in text2vec.training.recipe. Checkpoints and logs go to
+OUTPUT.training. Ctrl-C ends a run with a checkpoint; --resume goes on with the very next batch."""
+
+
+def add_commands(commands: Any) -> None:
+    """Add train.
+
+    Parameters
+    ----------
+    commands
+        What ``add_subparsers`` returned.
+    """
+    command = add_command(
+        commands,
+        "train",
+        "train a model on pairs, triplets or labels",
+        examples=_EXAMPLES,
+        parents=[],
+    )
+    command.add_argument("--recipe", type=file_name, required=True, metavar="FILE", help="TOML")
+    command.add_argument(
+        "--data",
+        type=file_name,
+        default=os.environ.get(DATA_VARIABLE),
+        metavar="DIR",
+        help=f"the data folder (default: the variable {DATA_VARIABLE})",
+    )
+    command.add_argument("--output", type=file_name, metavar="DIR", help="where the model goes")
+    command.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    command.set_defaults(run=run_train)
+
+
+def run_train(args: argparse.Namespace) -> None:
+    """Train what a recipe says, or print the plan.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments of ``train``.
+    """
+    if args.data is None:
+        args.parser.error(f"--data is missing, and {DATA_VARIABLE} is not set")
+    if args.output is None and not args.dry_run:
+        args.parser.error("--output is missing (or --dry-run)")
+    if args.dry_run:
+        from text2vec.training.preparation import describe_plan, prepare
+        from text2vec.training.recipe import read_recipe
+
+        plan = describe_plan(prepare(read_recipe(Path(args.recipe)), Path(args.data)))
+        sys.stdout.write(_as_json(plan) if args.json else _as_text(plan))
+        return
+    from text2vec.training.run import train
+
+    result = train(args.recipe, args.data, args.output, resume=args.resume)
+    if args.json:
+        facts = {"folder": str(result.folder), "steps": result.steps}
+        scores = {"before": dict(result.before), "after": dict(result.after)}
+        sys.stdout.write(_as_json({**facts, **scores}))
+        return
+    for name, value in result.after.items():
+        sys.stdout.write(f"{name}: {result.before[name]:.2f} -> {value:.2f}\n")
+    sys.stdout.write(f"{result.folder}\n")
+
+
+def _as_json(value: Mapping[str, Any]) -> str:
+    return f"{json.dumps(value, ensure_ascii=False)}\n"
+
+
+def _as_text(plan: Mapping[str, Any]) -> str:
+    lines = [
+        f"model: {plan['model']}",
+        f"steps: {plan['steps']} of {plan['batches_per_step']} batches",
+        f"texts: {plan['texts']}; tokens of the run: {plan['tokens']}; "
+        f"padding: {100 * plan['padding']:.1f} %",
+    ]
+    if plan["skipped"]:
+        lines.append(f"skipped, too few rows: {', '.join(plan['skipped'])}")
+    for row in plan["sources"]:
+        dropped = [
+            f"{value} {key}"
+            for key, value in row.items()
+            if isinstance(value, int) and key not in {"read", "rows", "batches"}
+        ]
+        lines.append(
+            f"  {row['group']}: {row['loss']}, {row['read']} read, {row['rows']} rows "
+            f"({', '.join(dropped) or 'none dropped'}), {row['batches']} batches, "
+            f"{row['mean_tokens']} tokens a row"
+        )
+    return "\n".join(lines) + "\n"

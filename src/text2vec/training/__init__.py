@@ -1,0 +1,1 @@
+"""Training: labelled texts -> better weights, on sentence-transformers' trainer."""

@@ -1,0 +1,109 @@
+"""Weighted averages of models of one architecture, weight by weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from text2vec.models.layout import read_spec
+from text2vec.models.locate import ModelSource, locate_model
+from text2vec.training.network import SentenceNetwork, open_network
+from text2vec.training.output import write_network
+from text2vec.training.recipe import Recipe
+from text2vec.training.sources import SourceRecipe
+
+__all__ = ["average_states", "merge_models", "merge_with_start"]
+
+_PLAIN = Recipe((SourceRecipe("none", ("none",), "distill-mse", columns=("text",)),))
+
+
+def average_states(
+    states: Sequence[Mapping[str, Tensor]], weights: Sequence[float]
+) -> dict[str, Tensor]:
+    """Return the weighted sum of models' tensors.
+
+    Parameters
+    ----------
+    states
+        At least one; the same names and shapes.
+    weights
+        One for each, of sum 1.
+
+    Returns
+    -------
+    dict[str, Tensor]
+        Tensors of whole numbers are those of the first model.
+
+    Raises
+    ------
+    ValueError
+        If names, shapes or the sum are wrong.
+
+    Notes
+    -----
+    Source: Wortsman et al. 2022, WiSE-FT, section 2, arXiv:2109.01903.
+
+    Examples
+    --------
+    >>> average_states([{"a": torch.ones(1)}, {"a": torch.zeros(1)}], [0.75, 0.25])
+    {'a': tensor([0.7500])}
+    """
+    if len(states) != len(weights) or abs(sum(weights) - 1) > 1e-6:
+        raise ValueError(f"weights are {list(weights)}; expected {len(states)} of sum 1")
+    merged = {}
+    for name, first in states[0].items():
+        others = [state.get(name) for state in states]
+        if any(other is None or other.shape != first.shape for other in others):
+            raise ValueError(f"{name}: expected the same tensors in all models")
+        merged[name] = first.clone()
+        if first.is_floating_point():
+            parts = [w * o.double() for w, o in zip(weights, others, strict=True) if o is not None]
+            merged[name] = torch.stack(parts).sum(0).to(first.dtype)
+    if any(state.keys() != merged.keys() for state in states):
+        raise ValueError("expected the same tensors in all models")
+    return merged
+
+
+def merge_models(models: Sequence[str | Path], weights: Sequence[float], output: Path) -> None:
+    """Write the weighted average of models; tokenizer and settings are those of the first.
+
+    Parameters
+    ----------
+    models
+        Folders or names, of one architecture and size.
+    weights
+        One for each, of sum 1.
+    output
+        The new folder.
+
+    Raises
+    ------
+    ValueError
+        If the models do not fit each other, or the weights are no average.
+    """
+    specs = [read_spec(locate_model(ModelSource(str(name)))) for name in models]
+    networks: list[SentenceNetwork] = [open_network(spec, _PLAIN) for spec in specs]
+    states = [network.state_dict() for network in networks]
+    networks[0].load_state_dict(average_states(states, weights))
+    parts = " + ".join(f"{w:g} x {Path(str(m)).name}" for w, m in zip(weights, models, strict=True))
+    card = f"# {output.name}\n\nThe weighted average {parts}, weight by weight.\n"
+    write_network(networks[0], specs[0], card, output)
+
+
+def merge_with_start(network: SentenceNetwork, start: SentenceNetwork, share: float) -> None:
+    """Move a trained network towards the one that it started from.
+
+    Parameters
+    ----------
+    network
+        Is changed: ``share`` of its own weights, the rest of the other's.
+    start
+        The same model before training.
+    share
+        0 to 1.
+    """
+    states = [network.state_dict(), start.state_dict()]
+    network.load_state_dict(average_states(states, [share, 1 - share]))

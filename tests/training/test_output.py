@@ -1,0 +1,50 @@
+"""Averages of models, and the command line from recipe to folder."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from tests.training.test_run import RECIPE
+from text2vec.cli.main import main
+from text2vec.training.merging import average_states, merge_models
+
+
+def test_the_average_of_models_is_written(model_folder, tmp_path):
+    folder = model_folder("bert")
+    other = tmp_path / "other"
+    merge_models([folder, folder], [0.5, 0.5], other)
+    before, after = (load_file(f / "model.safetensors") for f in (folder, other))
+    for name, value in before.items():
+        np.testing.assert_allclose(after[name], value, atol=1e-7)
+
+
+def test_models_that_do_not_fit_are_refused():
+    a, b = {"w": torch.ones(2)}, {"w": torch.ones(3)}
+    with pytest.raises(ValueError, match="w: expected the same tensors"):
+        average_states([a, b], [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"weights are \[0.5, 0.6\]; expected 2 of sum 1"):
+        average_states([a, a], [0.5, 0.6])
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_command_prints_the_plan_and_trains(model_folder, data_folder, tmp_path, capsys):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(RECIPE.format(model=model_folder("bert"), pooling="mean"), encoding="utf-8")
+    words = ["train", "--recipe", str(recipe), "--data", str(data_folder)]
+    assert main([*words, "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["steps"], plan["sources"][0]["rows"]) == (6, 40)
+    assert 0 <= plan["padding"] < 0.5
+    assert main([*words, "--dry-run"]) == 0
+    assert "steps: 6 of 1 batches" in capsys.readouterr().out
+    assert main([*words, "--output", str(tmp_path / "out"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["steps"] == 6
+    assert main([*words, "--output", str(tmp_path / "out")]) == 1
+    assert "--resume" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["train", "--recipe", str(recipe), "--data", str(data_folder)])

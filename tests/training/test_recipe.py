@@ -1,0 +1,57 @@
+"""Recipes: every wrong key and value is named with its place; the ones we ship can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from text2vec.training.recipe import parse_recipe, read_recipe
+
+SOURCE = '[[source]]\nname = "a"\nfiles = ["a.jsonl"]\nloss = "cosent"\nscale = [0, 5]\n'
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_shipped_recipes_can_be_read(path):
+    assert read_recipe(path).title
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sead = 1\n" + SOURCE, "unknown key 'sead'; expected one of source, model"),
+        ('steps = "many"\n' + SOURCE, "steps is 'many'; expected a whole number"),
+        ("steps = true\n" + SOURCE, "steps is True; expected a whole number"),
+        ("steps = -1\n" + SOURCE, "steps is -1; expected 0 to"),
+        ('dtype = "int8"\n' + SOURCE, "dtype is 'int8'; expected float32, bfloat16"),
+        ("patience = 2\n" + SOURCE, "patience needs an"),
+        ("seed = 1", r"source: expected at least one \[\[source\]\]"),
+        ('[[source]]\nname = "a"\nloss = "cosent"', "the key 'files' is missing"),
+        (SOURCE + 'los = "x"', r"\[\[source\]\] 1 \('a'\): unknown key 'los'"),
+        (SOURCE + "weight = -1", r"\[\[source\]\] 1 \('a'\): weight is -1"),
+        (SOURCE + 'columns = ["a"]', r"columns is \['a'\]; expected the names of two texts and"),
+        (SOURCE + "options = {margin = 1}", "cosent has no 'margin'; expected scale"),
+        (SOURCE.replace("cosent", "nope"), "unknown loss 'nope'"),
+        (SOURCE.replace("[0, 5]", "[5, 0]"), r"scale is \[5.0, 0.0\]"),
+        (SOURCE + SOURCE, "are not all different"),
+        (SOURCE + "every = 2", "every one has 'every'"),
+        (SOURCE + "join = [1, 2]", "join is for distillation"),
+        (SOURCE + '[[evaluation]]\nname = "e"\nfiles = []', r"\[\[evaluation\]\] 1 \('e'\): files"),
+        ("source = 3", "source is 3; expected"),
+    ],
+)
+def test_a_wrong_recipe_is_named_with_its_place(tmp_path, text, message):
+    (tmp_path / "r.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        parse_recipe(text)
+    with pytest.raises(ValueError, match=r"r\.toml"):
+        read_recipe(tmp_path / "r.toml")
+
+
+def test_no_file_and_no_toml_are_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such recipe"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "r.toml").write_text("= 1", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"r\.toml: "):
+        read_recipe(tmp_path / "r.toml")
