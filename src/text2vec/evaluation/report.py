@@ -32,7 +32,7 @@ STYLE = """
   --ours:#2563eb; --other:#9aa5b8; --g0:#dc2626; --g1:#2563eb; --g2:#d97706; --g3:#059669;
   --g4:#7c3aed; --g5:#0891b2; }
 @media (prefers-color-scheme: dark) { :root { --ink:#e6e9ef; --paper:#12161d; --line:#2d3542;
-  --soft:#1a202a; --ours:#6ea0ff; --other:#5b677c; --g0:#f87171; --g1:#6ea0ff; --g2:#fbbf24;
+  --soft:#1a202a; --ours:#6ea0ff; --other:#8b97ab; --g0:#f87171; --g1:#6ea0ff; --g2:#fbbf24;
   --g3:#34d399; --g4:#a78bfa; --g5:#22d3ee; } }
 body { font:15px/1.5 system-ui,sans-serif; color:var(--ink); background:var(--paper);
   max-width:68rem; margin:2rem auto; padding:0 1rem; }
@@ -46,7 +46,7 @@ svg .name { text-anchor:end; } svg .tick { text-anchor:middle; } svg .axis { str
 svg .ours { fill:var(--ours); } svg .other { fill:var(--other); }
 svg .group { fill-opacity:.28; stroke-width:1.5; }
 """ + "".join(
-    f"svg .g{i} {{ fill:var(--g{i}); stroke:var(--g{i}); }} svg text.g{i} {{ stroke:none; }}\n"
+    f"svg .g{i} {{ fill:var(--g{i}); stroke:var(--g{i}); }} svg tspan.g{i} {{ stroke:none; }}\n"
     for i in range(6)
 )
 
