@@ -150,8 +150,9 @@ def main() -> None:
             rates[name].append(run(folder, path, args))
             print(f"round {number + 1}: {name} {rates[name][-1]:.1f} pairs/s", flush=True)
     theirs, ours = (statistics.median(values) for values in rates.values())
-    kind = "processor" if args.cpu_time else "wall"
-    print(f"{torch.get_num_threads()} threads, {kind} time, {args.dtype}, {path.name}")
+    clock = "processor" if args.cpu_time else "wall"
+    threads = torch.get_num_threads()
+    print(f"{threads} threads, {clock} time, {args.dtype}, {args.batch} pairs, {path.name}")
     print(f"sentence-transformers {theirs:.1f} pairs/s, text2vec {ours:.1f}: {ours / theirs:.2f}x")
 
 

@@ -114,9 +114,12 @@ def make_transformer(architecture: str, vocab_size: int, pad: int) -> torch.nn.M
     return model.eval()
 
 
-def make_model(architecture: str, folder: Path) -> Path:
-    """Write config.json, model.safetensors, tokenizer.json and tokenizer_config.json."""
-    tokenizer = make_tokenizer(architecture)
+def make_model(architecture: str, folder: Path, *, vocabulary: str | None = None) -> Path:
+    """Write config.json, model.safetensors, tokenizer.json and tokenizer_config.json.
+
+    ``vocabulary`` names another architecture whose kind of tokenizer it has.
+    """
+    tokenizer = make_tokenizer(vocabulary or architecture)
     pad = next(t for t in ("[PAD]", "<pad>") if tokenizer.token_to_id(t) is not None)
     model = make_transformer(architecture, tokenizer.get_vocab_size(), tokenizer.token_to_id(pad))
     folder.mkdir(parents=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -73,6 +74,49 @@ def test_own_tasks_and_word_vectors(data, capsys, tmp_path):
     code, out, _ = run(capsys, *words, "--markdown")
     assert code == 0
     assert out.splitlines()[2] == "| Word2Vec v.txt | 100.00 | 100.00 | n/a | n/a |"
+
+
+def test_each_whole_suite_has_its_own_table_and_mean(folder, data, capsys, tmp_path):
+    data = shutil.copytree(data, tmp_path / "data")
+    texts = ("the same word", "Een man speelt op een grote fluit.", "Ein Flugzeug hebt gerade ab.")
+    rows = [{"_id": str(i), "text": text} for i, text in enumerate(texts)]
+    write_lines(data / "own/texts.jsonl", rows)
+    (data / "own/qrels.tsv").write_text("query-id\tcorpus-id\tscore\n1\t1\t1\n")
+    tasks = tmp_path / "t.toml"
+    tasks.write_text(
+        "[[task]]\nname='own'\nkind='retrieval'\nlanguage='zh'\n"
+        "files=['own/texts.jsonl', 'own/texts.jsonl', 'own/qrels.tsv']\n"
+    )
+    words = ("--model", folder, "--baseline", "edit-distance", "--data", data, "--no-qps")
+    more = ("--suite", "chinese", "--task", "own", "--task", "stsb-de", "--tasks", tasks)
+    code, out, _ = run(capsys, *words, *more)
+    assert code == 0
+    chinese, other = ([line.split() for line in part.splitlines()] for part in out.split("\n\n"))
+    assert (chinese[0], other[0]) == (["chinese"], ["other"])
+    assert chinese[1][1:-3] == ["atec", "bq", "lcqmc", "pawsx", "stsb-zh", "sohu-dd", "sohu-dc"]
+    for line in chinese[2:]:
+        assert float(line[-3]) == pytest.approx(sum(map(float, line[1:-3])) / 7, abs=0.01)
+    columns = other[1][1:-2]
+    assert sorted(columns) == ["mean", "own", "stsb-de"]
+    ours, floor = (dict(zip(columns, line[1:-2], strict=True)) for line in other[2:])
+    assert ours["own"] == "100.00"
+    assert (floor["own"], floor["mean"]) == ("n/a", "n/a")  # a formula of pairs finds no document
+    means = json.loads(run(capsys, *words, *more, "--json")[1])[0]["means"]
+    assert set(means) == {"chinese", "other"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--check", "e.toml", "--model", "x", "--dtype", "int8"), "no use of --dtype, --model"),
+        (("--ablate", "--baseline", "bm25"), "--ablate makes no use of --baseline"),
+        (("--ablate", "--model", "a", "--model", "b"), "--ablate takes one model, not 2"),
+    ],
+)
+def test_options_that_would_change_nothing_are_refused(words, message, data, capsys):
+    code, _, err = run(capsys, "--data", data, *words)
+    assert code != 0
+    assert message in err
 
 
 def test_wrong_words(folder, data, capsys, tmp_path):

@@ -43,6 +43,13 @@ def test_published_names_lead_to_the_test_split(name, hub):
     assert not any(path.endswith("README.md") for path in hub.downloads())
 
 
+def test_no_network_is_said_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(Text2VecError, match=r"C-MTEB/ATEC.*cannot be had.*--data DIR"):
+        load_task(TASKS["atec"], None)
+
+
 def test_what_is_not_there_is_said(hub):
     with pytest.raises(Text2VecError, match=r"expected one file of split 'test' of 'fr', found"):
         load_task(on_main("stsb-fr"), None)

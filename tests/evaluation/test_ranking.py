@@ -28,13 +28,21 @@ def test_nearest_documents_equal_brute_force(rows, top_k):
     )
 
 
+@pytest.mark.parametrize("top_k", [1, 3, 299])
+def test_of_equal_documents_the_earlier_come_first_even_at_the_end(top_k):
+    kinds = np.random.default_rng(5).integers(0, 3, 300)
+    query = np.array([[3, 2, 1]], np.float32)
+    got = ranking.rank_documents(query, np.eye(3, dtype=np.float32)[kinds], top_k)
+    assert got[0].tolist() == sorted(range(300), key=lambda d: (kinds[d], d))[:top_k]
+
+
 def test_scores_of_rankings_equal_sklearns_and_hand_counts():
     chooser = np.random.default_rng(1)
     grades = chooser.integers(0, 4, (6, 12)).astype(float)
     ranked = np.argsort(-chooser.normal(size=(6, 12)), axis=1)
     found = ranking.score_rankings(
         ranked, [{d: g for d, g in enumerate(row) if g > 0} for row in grades]
-    )
+    ).values
     position_scores = np.empty_like(grades)
     np.put_along_axis(position_scores, ranked, -np.arange(12.0)[None].repeat(6, 0), 1)
     expected = sklearn.metrics.ndcg_score(grades, position_scores, k=10)
@@ -51,8 +59,8 @@ def test_scores_of_rankings_equal_sklearns_and_hand_counts():
 
 def test_queries_without_a_relevant_document_do_not_count():
     with_one = ranking.score_rankings([[0], [0]], [{0: 2.0}, {}])
-    assert with_one["ndcg@10"] == 1
-    assert math.isnan(ranking.score_rankings([[0]], [{}])["mrr@10"])
+    assert (with_one.values["ndcg@10"], with_one.parts.tolist()) == (1, [1])
+    assert math.isnan(ranking.score_rankings([[0]], [{}]).values["mrr@10"])
     with pytest.raises(ValueError, match="1 rankings for 2 queries"):
         ranking.score_rankings([[0]], [{}, {}])
 
@@ -65,10 +73,11 @@ def test_translations_equal_sklearns_weighted_f1(rows):
         sklearn.metrics.f1_score(gold, s.argmax(1), average="weighted", zero_division=0)
         for s in (scores, scores.T)
     ])
-    found = ranking.match_translations(rows, noisy)
+    found, parts = ranking.match_translations(rows, noisy)
+    assert parts.mean() == pytest.approx(found["f1"])
     assert found["f1"] == pytest.approx(expected)
     assert 0.1 < found["accuracy"] < 0.9
-    assert math.isnan(ranking.match_translations(rows[:0], rows[:0])["f1"])
+    assert math.isnan(ranking.match_translations(rows[:0], rows[:0]).values["f1"])
     with pytest.raises(ValueError, match="expected the same"):
         ranking.match_translations(rows, rows[:3])
 

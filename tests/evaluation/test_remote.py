@@ -88,6 +88,19 @@ def test_addresses_at_the_door():
         RemoteEncoder("http://127.0.0.1:1/v1")
 
 
+def test_another_model_behind_the_same_address_is_another_subject(server, encoder):
+    first, again = (RemoteEncoder(server.url, "mine").facts for _ in range(2))
+    assert first == again
+    assert (first["name"], len(first["fingerprint"])) == ("mine", 64)
+
+    class Other:
+        def encode(self, texts):
+            return encoder.encode(texts)[:, ::-1]
+
+    server.encoder = Other()
+    assert RemoteEncoder(server.url, "mine").facts["fingerprint"] != first["fingerprint"]
+
+
 def test_vectors_keep_their_bits(server, encoder):
     expected = encoder.encode(["x", "y"])
     assert np.array_equal(RemoteEncoder(server.url).encode(["x", "y"]), expected)

@@ -68,6 +68,19 @@ def test_a_killed_run_goes_on_where_it_stopped(subject, encoder, data, tmp_path)
     assert not encoder.asked
 
 
+def test_a_finished_run_keeps_its_pairs_for_the_report(subject, encoder, data, tmp_path):
+    whole = evaluate(subject, CHINESE[:1], data, output_folder=tmp_path)
+    encoder.asked.clear()
+    again = evaluate(subject, CHINESE[:1], data, output_folder=tmp_path)
+    assert again[0].result == whole[0].result
+    assert again[0].pair_scores.tolist() == whole[0].pair_scores.tolist()
+    for damage in (b"", b"no array", (tmp_path / "counting/atec.npy").read_bytes()[:-8]):
+        (tmp_path / "counting/atec.npy").write_bytes(damage)
+        again = evaluate(subject, CHINESE[:1], data, output_folder=tmp_path)
+        assert (again[0].result, again[0].pair_scores) == (whole[0].result, None)
+    assert not encoder.asked
+
+
 @pytest.mark.parametrize("change", ["data", "model", "damage"])
 def test_a_finished_task_of_another_question_is_run_again(change, encoder, tmp_path):
     row = {"text1": "a", "text2": "b", "score": 1}
@@ -100,7 +113,7 @@ def test_other_kinds_of_task(subject, tmp_path):
     found = evaluate(subject, [bitext, cluster, retrieval], tmp_path)
     assert [e.result.metric for e in found] == ["f1", "v_measure", "ndcg@10"]
     assert [e.result.score for e in found] == pytest.approx([100, 100, 100])
-    assert [e.result.interval for e in found] == [None, None, None]
+    assert [e.result.interval for e in found] == [(100, 100), None, (100, 100)]
     floor = evaluate(baseline_subject("tf-idf"), [bitext, cluster], tmp_path)
     assert floor == []
 

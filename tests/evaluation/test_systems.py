@@ -8,7 +8,7 @@ import pytest
 
 from tests.evaluation.conftest import WORDS
 from tests.hub import LocalHub
-from tests.tiny_models import write_sentence_transformers
+from tests.tiny_models import make_model, write_sentence_transformers
 from text2vec import SentenceModel, Word2Vec
 from text2vec.evaluation.runner import evaluate
 from text2vec.evaluation.subject import encoder_subject, model_subject
@@ -16,14 +16,14 @@ from text2vec.evaluation.systems import PUBLISHED_TASKS, SYSTEMS, loader_setting
 from text2vec.evaluation.tasks import SUITES, find_tasks
 
 MEAN = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
-# Base model of the card -> architecture in its config.json.
+# Base model of the card -> architecture in its config.json, and whose kind of tokenizer it has.
 ARCHITECTURES = {
-    "xlm-roberta-base": "bert",  # MiniLM-L12: BERT's layers over XLM-R's vocabulary
-    "hfl/chinese-roberta-wwm-ext": "bert",
-    "hfl/chinese-macbert-base": "bert",
-    "hfl/chinese-lert-large": "bert",
-    "nghuyong/ernie-3.0-base-zh": "ernie",
-    "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2": "bert",
+    "xlm-roberta-base": ("bert", "xlm-roberta"),  # MiniLM-L12, which learned from XLM-R
+    "hfl/chinese-roberta-wwm-ext": ("bert", "bert"),
+    "hfl/chinese-macbert-base": ("bert", "bert"),
+    "hfl/chinese-lert-large": ("bert", "bert"),
+    "nghuyong/ernie-3.0-base-zh": ("ernie", "ernie"),
+    "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2": ("bert", "xlm-roberta"),
 }
 TRANSFORMERS = [name for name, row in SYSTEMS.items() if row.max_seq_length]
 
@@ -46,7 +46,11 @@ def test_rows_are_those_of_the_card():
 def test_a_system_loads_by_its_name_and_runs(
     name, layout, model_folder, data, tmp_path, monkeypatch
 ):
-    folder = model_folder(ARCHITECTURES[SYSTEMS[name].base])
+    architecture, vocabulary = ARCHITECTURES[SYSTEMS[name].base]
+    if architecture == vocabulary:
+        folder = model_folder(architecture)
+    else:
+        folder = make_model(architecture, tmp_path / "tiny", vocabulary=vocabulary)
     if layout == "sentence-transformers":
         folder = write_sentence_transformers(folder, tmp_path / "st", pooling=MEAN)
     with LocalHub({name: folder}) as hub:
@@ -58,6 +62,11 @@ def test_a_system_loads_by_its_name_and_runs(
     assert all(e.result.score is not None for e in found)
     assert found[0].result.model["pooling"] == ["mean"]
     assert found[0].result.n_truncated == 0
+
+
+def test_word_vectors_are_no_transformer():
+    with pytest.raises(ValueError, match="--word-vectors FILE"):
+        loader_settings("w2v-light-tencent-chinese")
 
 
 def test_word_vectors_run(data, tmp_path):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
+import gzip
+import json
 
 import pytest
 
@@ -12,11 +13,22 @@ from text2vec.evaluation.task_data import load_task
 from text2vec.evaluation.tasks import TASKS, Task
 
 
-def test_pairs_come_with_the_checksum_of_their_file(data):
+def test_the_checksum_is_of_the_rows_and_not_of_their_file(data, tmp_path):
     loaded = load_task(TASKS["atec"], data)
     assert (len(loaded.left), len(loaded.right), len(loaded.labels)) == (40, 40, 40)
-    content = (data / "eval/atec.test.jsonl.gz").read_bytes()
-    assert loaded.revision == hashlib.sha256(content).hexdigest()
+    lines = gzip.decompress((data / "eval/atec.test.jsonl.gz").read_bytes()).decode().splitlines()
+    rows = [json.loads(line) for line in lines]
+
+    def revision(changed):
+        text = "".join("{sentence1}\t{sentence2}\t{score:g}\n".format(**row) for row in changed)
+        header = "text1\ttext2\tlabel\n"
+        (tmp_path / "a.tsv").write_text(header + text, encoding="utf-8")
+        return load_task(Task("x", "pairs", ("a.tsv",), "zh"), tmp_path).revision
+
+    assert revision(rows) == loaded.revision
+    assert revision(rows[::-1]) != loaded.revision
+    assert revision([{**rows[0], "score": 1 - rows[0]["score"]}, *rows[1:]]) != loaded.revision
+    assert revision([{**rows[0], "sentence1": "other"}, *rows[1:]]) != loaded.revision
 
 
 def test_two_languages_are_joined_row_by_row(data):
@@ -36,12 +48,17 @@ def test_rows_that_do_not_fit_are_refused(tmp_path):
         return load_task(Task("x", "pairs", files, "de", scale), tmp_path)
 
     row = {"text1": "a", "text2": "b", "score": 1}
-    with pytest.raises(DataFormatError, match=r"a\.jsonl:1: expected a score from 0 to 1 .*2\.0"):
+    with pytest.raises(
+        DataFormatError, match=r"a\.jsonl:1: expected a score from 0 to 1, found 2\.0"
+    ):
         load([{**row, "score": 2}])
     with pytest.raises(DataFormatError, match=r"b\.jsonl: 2 rows; expected 1"):
         load([row], [row, row])
-    with pytest.raises(DataFormatError, match=r"b\.jsonl:1: expected the score of row 1"):
+    with pytest.raises(DataFormatError, match=r"b\.jsonl:1: expected the score of .*a\.jsonl:1, 1"):
         load([row], [{**row, "score": 0}])
+    (tmp_path / "a.csv").write_text('text1,text2,score\n"a\nx",b,1\na,b,9\n')
+    with pytest.raises(DataFormatError, match=r"a\.csv:4: expected a score from 0 to 1, found 9"):
+        load_task(Task("x", "pairs", ("a.csv",), "de", (0, 1)), tmp_path)
     with pytest.raises(FileNotFoundError, match="needs it"):
         load_task(TASKS["atec"], tmp_path)
     with pytest.raises(ValueError, match="outside of the data folder"):

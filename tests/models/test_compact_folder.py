@@ -8,10 +8,11 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
-from tests.tiny_models import SENTENCES, write_sentence_transformers
+from tests.tiny_models import SENTENCES, WIDE, write_sentence_transformers
 from text2vec import SentenceModel
+from text2vec.arrays import PackedBatch
 from text2vec.cli.main import main
 from text2vec.engines.native import NativeEngine, native_kernels, native_problem
 from text2vec.engines.pooling import Head
@@ -53,8 +54,8 @@ def test_files_hold_codes_and_the_size_is_told(whole, tmp_path):
     for name in matrices:
         scale = after[f"{name}_scale"]
         assert np.abs(after[name]).max(1).tolist() == [127] * len(scale)
-        error = np.abs(after[name] * scale[:, None] - before[name])
-        assert (error <= scale[:, None] * 0.501).all()
+        error = np.abs(after[name] * scale - before[name])
+        assert (error <= scale * 0.501).all()
         worst = max(worst, float(error.max()))
     assert lost.linear == pytest.approx(worst)
     assert lost.word > 0
@@ -75,6 +76,44 @@ def test_every_engine_computes_the_same_model(compact):
     model = SentenceModel(compact)
     assert (model.describe()["engine"], model.describe()["dtype"]) == ("native", "int8")
     assert cosines(model.encode(TEXTS), reference).min() > 0.99
+
+
+@built
+@pytest.mark.parametrize("wide", [513, 1100])
+def test_native_int8_loses_nothing_more(model_folder, tmp_path, wide):
+    whole = write_sentence_transformers(model_folder("bert"), tmp_path / "whole", pooling=MEAN)
+    tensors, rng = load_file(whole / "model.safetensors"), np.random.default_rng(0)
+    for name, array in tensors.items():
+        sizes = [wide if size == WIDE else size for size in array.shape]
+        if sizes != list(array.shape):
+            tensors[name] = rng.standard_normal(sizes).astype(np.float32) / 20
+    save_file(tensors, whole / "model.safetensors")
+    config = json.loads((whole / "config.json").read_text())
+    (whole / "config.json").write_text(json.dumps({**config, "intermediate_size": wide}))
+    write_compact_folder(whole, tmp_path / "compact")
+    spec = read_spec(whole)
+    before, after = (
+        load_weights(spec.body, spec.shape),
+        load_weights(tmp_path / "compact", spec.shape),
+    )
+    after["word"] = before["word"]
+    batch = PackedBatch.pack([[2, 9, 7, 3], [5]])
+    states = [
+        NativeEngine(spec.shape, weights, Head(("mean",)), dtype="int8").token_states(batch)
+        for weights in (before, after)
+    ]
+    # With one scale for all pieces, each piece is quantised twice and this is 1e-2.
+    np.testing.assert_allclose(states[1], states[0], atol=1e-5)
+
+
+def test_scales_of_another_shape_are_refused(compact):
+    path = compact / "model.safetensors"
+    tensors = load_file(path)
+    name = next(name for name in tensors if name.endswith("_scale"))
+    for wrong in (tensors[name][:-1], tensors[name][:, :0], tensors[name][0, 0].reshape(())):
+        save_file({**tensors, name: np.ascontiguousarray(wrong)}, path)
+        with pytest.raises(ModelFormatError, match="_scale has"):
+            SentenceModel(compact, engine="reference")
 
 
 @built

@@ -36,6 +36,16 @@ a data folder (--data, or TEXT2VEC_DATA) the data sets come from the Hugging Fac
 keeps each finished task; the same command goes on where it stopped."""
 
 
+_SUBJECTS = ("baseline", "word_vectors", "url", "url_model")
+_ENGINE = ("dtype", "engine", "max_seq_length", "num_threads")
+_FORMS = ("output", "markdown", "compare_published")
+# Mode -> options that would change nothing there.
+_UNUSED = {
+    "check": (*_SUBJECTS, *_ENGINE, *_FORMS, "model", "task", "tasks", "suite", "report", "ablate"),
+    "ablate": (*_SUBJECTS, *_ENGINE, *_FORMS),
+}
+
+
 def add_commands(commands: Any) -> None:
     """Add evaluate.
 
@@ -80,6 +90,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
     """
     from text2vec.evaluation.tasks import find_tasks, read_tasks
 
+    _refuse_unused(args)
     more = read_tasks(Path(args.tasks)) if args.tasks else {}
     if args.list:
         _print_tasks(more)
@@ -94,6 +105,19 @@ def run_evaluate(args: argparse.Namespace) -> None:
         _ablate(args, tasks)
         return
     _evaluate(args, tasks)
+
+
+def _refuse_unused(args: argparse.Namespace) -> None:
+    for mode, names in _UNUSED.items():
+        given = [
+            f"--{name.replace('_', '-')}"
+            for name in names
+            if getattr(args, name) not in (None, False, "", "auto", [])
+        ]
+        if getattr(args, mode) and given:
+            raise ValueError(f"--{mode} makes no use of {', '.join(given)}; leave it out")
+    if args.ablate and len(args.model) > 1:
+        raise ValueError(f"--ablate takes one model, not {len(args.model)}")
 
 
 def _subject_options() -> argparse.ArgumentParser:
@@ -181,7 +205,7 @@ def _evaluate(args: argparse.Namespace, tasks: list[Task]) -> None:
 
 def _subjects(args: argparse.Namespace) -> list[Subject]:
     from text2vec.evaluation.baselines import BASELINES, baseline_subject
-    from text2vec.evaluation.subject import encoder_subject, model_subject
+    from text2vec.evaluation.subject import encoder_subject, file_fingerprint, model_subject
     from text2vec.evaluation.systems import loader_settings
 
     others = args.baseline or args.word_vectors or args.url
@@ -194,12 +218,13 @@ def _subjects(args: argparse.Namespace) -> list[Subject]:
         from text2vec.word2vec import Word2Vec
 
         vectors = Word2Vec(args.word_vectors, unit=args.unit)
-        facts = {"word_vectors": Path(args.word_vectors).name, "unit": args.unit}
-        found.append(encoder_subject(f"Word2Vec {facts['word_vectors']}", vectors, facts))
+        facts = {"fingerprint": file_fingerprint(Path(args.word_vectors)), "unit": args.unit}
+        found.append(encoder_subject(f"Word2Vec {Path(args.word_vectors).name}", vectors, facts))
     for url in args.url:
         from text2vec.evaluation.remote import RemoteEncoder
 
-        found.append(encoder_subject(url, RemoteEncoder(url, args.url_model), {"url": url}))
+        remote = RemoteEncoder(url, args.url_model)
+        found.append(encoder_subject(url, remote, remote.facts))
     floors = args.baseline or (list(BASELINES) if args.report else [])
     return [*found, *(baseline_subject(name) for name in floors)]
 
@@ -208,7 +233,12 @@ def _print_rows(args: argparse.Namespace, rows: list[ReportRow], tasks: list[Tas
     import json
 
     from text2vec.evaluation.systems import SYSTEMS
-    from text2vec.evaluation.table import format_markdown, format_table, published_row
+    from text2vec.evaluation.table import (
+        format_markdown,
+        format_table,
+        published_row,
+        split_by_suite,
+    )
 
     table = [row.table_row for row in rows]
     if args.json:
@@ -218,8 +248,11 @@ def _print_rows(args: argparse.Namespace, rows: list[ReportRow], tasks: list[Tas
     if args.compare_published:
         names = [task.name for task in tasks]
         table += [published_row(system, names) for system in SYSTEMS.values()]
-    text = format_markdown(table) if args.markdown else format_table(table)
-    sys.stdout.write(f"{text}\n")
+    form = format_markdown if args.markdown else format_table
+    tables = split_by_suite(table)
+    heads = [f"{suite}\n" if len(tables) > 1 else "" for suite in tables]
+    texts = [head + form(part) for head, part in zip(heads, tables.values(), strict=True)]
+    sys.stdout.write("\n\n".join(texts) + "\n")
 
 
 def _print_tasks(more: dict[str, Task]) -> None:

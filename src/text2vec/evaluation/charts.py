@@ -34,7 +34,7 @@ def bar_chart(bars: Sequence[tuple[str, float, str]], *, unit: str = "") -> str:
     >>> bar_chart([("a", 1.0, "ours")]).startswith("<svg")
     True
     """
-    height, label, width = 24, 360, 800
+    height, label, width = 24, 460, 900  # a label has room for the longest name of the card
     longest = max((value for _, value, _ in bars), default=0.0) or 1.0
     parts = []
     for i, (name, value, kind) in enumerate(bars):
@@ -66,7 +66,7 @@ def histogram_chart(groups: Mapping[str, ArrayLike]) -> str:
     >>> histogram_chart({"0": [0.1, 0.2], "1": [0.8, 0.9]}).count("<path")
     2
     """
-    width, height, base = 520, 150, 125
+    width, height, base = 720, 150, 125
     values = {name: np.asarray(group, np.float64) for name, group in groups.items()}
     everything = np.concatenate([*values.values(), np.zeros(0)])
     low, high = (float(everything.min()), float(everything.max())) if len(everything) else (0, 1)
@@ -76,7 +76,7 @@ def histogram_chart(groups: Mapping[str, ArrayLike]) -> str:
         for name, group in values.items()
     }
     tallest = max((float(count.max()) for count in counts.values()), default=1.0) or 1.0
-    parts = []
+    parts, legend = [], []
     for i, (name, count) in enumerate(counts.items()):
         points = [
             f"{10 + (width - 20) * (bin_ + 0.5) / _N_BINS:.1f},{base - 110 * value / tallest:.1f}"
@@ -84,11 +84,11 @@ def histogram_chart(groups: Mapping[str, ArrayLike]) -> str:
         ]
         shape = f"M10,{base} L{' L'.join(points)} L{width - 10},{base} Z"
         parts.append(f'<path d="{shape}" class="group g{i % 6}"/>')
-        parts.append(
-            f'<text x="{14 + 80 * i}" y="12" class="legend g{i % 6}">{escape(name)}'
-            f" (n={len(values[name])})</text>"
-        )
+        shown = f"{escape(name)} (n={len(values[name])})"
+        gap = ' dx="14"' if i else ""
+        legend.append(f'<tspan class="g{i % 6}"{gap}>{shown}</tspan>')
     parts += [
+        f'<text x="14" y="12">{"".join(legend)}</text>',
         f'<line x1="10" y1="{base}" x2="{width - 10}" y2="{base}" class="axis"/>',
         f'<text x="10" y="{height - 8}">{low:.2f}</text>',
         f'<text x="{width - 10}" y="{height - 8}" class="name">{high:.2f}</text>',

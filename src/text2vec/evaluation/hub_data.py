@@ -49,7 +49,7 @@ def fetch_task_files(task: Task) -> list[Path]:
                 endpoint=hub_endpoint(),
             )
         )
-    except (OSError, ValueError) as exc:
+    except Exception as exc:  # several HTTP libraries, JSON and the disk raise through it
         detail = str(exc).strip().partition("\n")[0]
         raise Text2VecError(
             f"data set {task.hub} (revision {revision}) cannot be had: {detail}; check the "

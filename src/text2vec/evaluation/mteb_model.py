@@ -6,13 +6,17 @@ model's facts need it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from text2vec.arrays import FloatMatrix
 from text2vec.errors import require
+from text2vec.evaluation.subject import folder_fingerprint
 from text2vec.evaluation.tasks import LANGUAGES
 from text2vec.sentence_model import SentenceModel
 
@@ -50,15 +54,22 @@ class MtebModel:
     def __init__(self, model: SentenceModel) -> None:
         self._model = model
 
-    @property
+    @cached_property
     def mteb_model_meta(self) -> Any:
-        """What mteb writes beside the scores."""
+        """What mteb writes beside the scores.
+
+        mteb keeps results by name and revision and does not run again what it has: the revision
+        is made of the files' fingerprint and of all that changes a vector besides.
+        """
         meta = require("mteb.models", "mteb").ModelMeta
         name = self._model.name
         is_hub_name = name.count("/") == 1 and not name.startswith((".", "/"))
+        local = re.sub(r"[^\w.-]+", "-", name.rstrip("/").rpartition("/")[2]).strip(".-")
+        facts = self._model.describe()
+        parts = [folder_fingerprint(Path(facts["folder"]))[:16], facts["dtype"], *facts["pooling"]]
         return meta.create_empty({
-            "name": name if is_hub_name else "text2vec/local",
-            "revision": "local",
+            "name": name if is_hub_name else f"text2vec/{local or 'local'}",
+            "revision": "-".join([*parts, str(self._model.max_seq_length)]),
             "languages": [_NAMES[language] for language in LANGUAGES],
             "embed_dim": self._model.dim,
             "max_tokens": self._model.max_seq_length,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,24 @@ from text2vec.arrays import FloatMatrix, IntVector
 from text2vec.errors import require
 from text2vec.similarity import normalize_rows
 
-__all__ = ["match_translations", "rank_documents", "score_rankings", "v_measure"]
+__all__ = ["Rated", "match_translations", "rank_documents", "score_rankings", "v_measure"]
 
 _QUERY_BLOCK = 256
+
+
+class Rated(NamedTuple):
+    """What a metric says of a task, and of each of its rows.
+
+    Attributes
+    ----------
+    values
+        Metric -> value.
+    parts
+        The main metric of each query or text, of which its value is the mean.
+    """
+
+    values: dict[str, float]
+    parts: NDArray[np.float64]
 
 
 def rank_documents(queries: FloatMatrix, documents: FloatMatrix, top_k: int) -> IntVector:
@@ -46,7 +62,7 @@ def rank_documents(queries: FloatMatrix, documents: FloatMatrix, top_k: int) -> 
     for start in range(0, len(queries), _QUERY_BLOCK):
         scores = left[start : start + _QUERY_BLOCK] @ right.T  # (block, n_documents)
         if top_k < len(documents):
-            nearest = np.sort(np.argpartition(-scores, top_k - 1, axis=1)[:, :top_k], axis=1)
+            nearest = _nearest(scores, top_k)
         else:
             nearest = np.broadcast_to(np.arange(len(documents)), scores.shape)
         order = np.argsort(-np.take_along_axis(scores, nearest, 1), axis=1, kind="stable")
@@ -56,7 +72,7 @@ def rank_documents(queries: FloatMatrix, documents: FloatMatrix, top_k: int) -> 
 
 def score_rankings(
     ranked: Sequence[Sequence[int]] | IntVector, relevant: Sequence[Mapping[int, float]]
-) -> dict[str, float]:
+) -> Rated:
     """Return nDCG@10, recall@1, @10 and @100, and MRR@10, each a mean over the queries.
 
     Parameters
@@ -68,8 +84,8 @@ def score_rankings(
 
     Returns
     -------
-    dict[str, float]
-        0 to 1 each; NaN if no query has a relevant document.
+    Rated
+        0 to 1 each; NaN if no query has a relevant document. The parts are nDCG@10.
 
     Raises
     ------
@@ -83,7 +99,7 @@ def score_rankings(
 
     Examples
     --------
-    >>> found = score_rankings([[2, 0, 1]], [{0: 1.0}])
+    >>> found = score_rankings([[2, 0, 1]], [{0: 1.0}]).values
     >>> round(found["ndcg@10"], 4), found["recall@1"], found["mrr@10"]
     (0.6309, 0.0, 0.5)
     """
@@ -96,10 +112,10 @@ def score_rankings(
         if grades
     ]
     means = np.mean(rows, axis=0).tolist() if rows else [math.nan] * len(names)
-    return dict(zip(names, means, strict=True))
+    return Rated(dict(zip(names, means, strict=True)), np.array([row[0] for row in rows]))
 
 
-def match_translations(left: FloatMatrix, right: FloatMatrix) -> dict[str, float]:
+def match_translations(left: FloatMatrix, right: FloatMatrix) -> Rated:
     """Return how often row ``i`` of one language finds row ``i`` of the other as its nearest.
 
     Parameters
@@ -109,9 +125,10 @@ def match_translations(left: FloatMatrix, right: FloatMatrix) -> dict[str, float
 
     Returns
     -------
-    dict[str, float]
+    Rated
         ``accuracy`` and ``f1`` (the mean over right-hand texts of precision and recall's
-        harmonic mean), 0 to 1, each the mean of both directions; NaN for no rows.
+        harmonic mean), 0 to 1, each the mean of both directions; NaN for no rows. The parts
+        are the F1 of each row.
 
     Raises
     ------
@@ -125,16 +142,17 @@ def match_translations(left: FloatMatrix, right: FloatMatrix) -> dict[str, float
     Examples
     --------
     >>> rows = np.array([[1, 0], [0, 1], [1, 0.1]], np.float32)
-    >>> match_translations(rows, rows)
+    >>> match_translations(rows, rows).values
     {'accuracy': 1.0, 'f1': 1.0}
     """
     if left.shape != right.shape:
         raise ValueError(f"shapes {left.shape} and {right.shape}; expected the same")
     if not len(left):
-        return {"accuracy": math.nan, "f1": math.nan}
+        return Rated({"accuracy": math.nan, "f1": math.nan}, np.zeros(0))
     there, back = (rank_documents(*sides, 1)[:, 0] for sides in ((left, right), (right, left)))
-    accuracy, f1 = np.mean([_match_one_way(there), _match_one_way(back)], axis=0)
-    return {"accuracy": float(accuracy), "f1": float(f1)}
+    both = [_match_one_way(there), _match_one_way(back)]
+    accuracy, parts = (np.mean(sides, axis=0) for sides in zip(*both, strict=True))
+    return Rated({"accuracy": float(accuracy.mean()), "f1": float(parts.mean())}, parts)
 
 
 def v_measure(embeddings: FloatMatrix, labels: Sequence[str], seed: int = 0) -> float:
@@ -177,6 +195,17 @@ def v_measure(embeddings: FloatMatrix, labels: Sequence[str], seed: int = 0) -> 
     return float(metrics.v_measure_score(list(labels), kmeans.fit_predict(embeddings)))
 
 
+def _nearest(scores: FloatMatrix, top_k: int) -> IntVector:
+    """Return the places of each row's highest scores, growing; of equal ones the earlier."""
+    nearest = np.sort(np.argpartition(-scores, top_k - 1, axis=1)[:, :top_k], axis=1)
+    lowest = np.take_along_axis(scores, nearest, 1).min(axis=1)
+    for row in np.flatnonzero((scores >= lowest[:, None]).sum(axis=1) > top_k):  # ties at the end
+        above = np.flatnonzero(scores[row] > lowest[row])
+        equal = np.flatnonzero(scores[row] == lowest[row])
+        nearest[row] = np.sort(np.r_[above, equal[: top_k - len(above)]])
+    return nearest
+
+
 def _score_one(ranked: Sequence[int], grades: Mapping[int, float]) -> list[float]:
     gains = [grades.get(place, 0.0) for place in ranked[:10]]
     best = sorted(grades.values(), reverse=True)[:10]
@@ -193,7 +222,7 @@ def _discounted(gains: Sequence[float]) -> float:
     return sum(gain / math.log2(i + 2) for i, gain in enumerate(gains))
 
 
-def _match_one_way(nearest: NDArray[np.int64]) -> tuple[float, float]:
+def _match_one_way(nearest: IntVector) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     right = nearest == np.arange(len(nearest))
     chosen = np.bincount(nearest, minlength=len(nearest))
-    return float(right.mean()), float(np.where(right, 2 / (1 + chosen), 0).mean())
+    return right.astype(np.float64), np.where(right, 2 / (1 + chosen), 0)

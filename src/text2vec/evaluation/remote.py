@@ -6,6 +6,7 @@ Source: OpenAI's API reference, "Create embeddings": ``POST /embeddings``.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import time
@@ -29,6 +30,7 @@ _TIMEOUT_SECONDS = 120.0
 _RETRIED = {408, 409, 429, 500, 502, 503, 504}
 _MAX_BYTES = 1 << 28
 _MAX_WAIT_SECONDS = 20.0
+_PROBE_DIGITS = 3
 
 
 class RemoteEncoder:
@@ -63,7 +65,19 @@ class RemoteEncoder:
         self._model = model
         self._key = os.environ.get("OPENAI_API_KEY") if api_key is None else api_key
         self._batch_size = batch_size
-        self.dim = len(self._ask(["a"])[0])
+        probe = self._ask(["a", "How to replace the Huabei bundled bank card"])
+        self.dim = probe.shape[1]
+        rounded = np.round(probe, _PROBE_DIGITS).astype(np.float32) + 0.0  # no -0
+        self._fingerprint = hashlib.sha256(rounded.tobytes()).hexdigest()
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a result must say of this model: address, name, and a checksum of its answers.
+
+        The checksum is of two texts' vectors, rounded: it changes when the server holds another
+        model, and may change when its arithmetic does.
+        """
+        return {"url": self._url, "name": self._model, "fingerprint": self._fingerprint}
 
     def encode(self, sentences: str | Iterable[str]) -> NDArray[Any]:
         """Return one row per text, shape ``(n_texts, dim)``; ``(dim,)`` for a single string."""

@@ -19,7 +19,7 @@ from text2vec.evaluation.runner import Evaluation
 from text2vec.evaluation.speed import Speed
 from text2vec.evaluation.subject import Subject
 from text2vec.evaluation.systems import PUBLISHED_TASKS, SYSTEMS
-from text2vec.evaluation.table import TableRow, published_row
+from text2vec.evaluation.table import TableRow, published_row, split_by_suite
 from text2vec.files.text_file import write_text
 
 __all__ = ["STYLE", "ReportRow", "worst_pairs", "write_report"]
@@ -32,7 +32,7 @@ STYLE = """
   --ours:#2563eb; --other:#9aa5b8; --g0:#dc2626; --g1:#2563eb; --g2:#d97706; --g3:#059669;
   --g4:#7c3aed; --g5:#0891b2; }
 @media (prefers-color-scheme: dark) { :root { --ink:#e6e9ef; --paper:#12161d; --line:#2d3542;
-  --soft:#1a202a; --ours:#6ea0ff; --other:#5b677c; --g0:#f87171; --g1:#6ea0ff; --g2:#fbbf24;
+  --soft:#1a202a; --ours:#6ea0ff; --other:#8b97ab; --g0:#f87171; --g1:#6ea0ff; --g2:#fbbf24;
   --g3:#34d399; --g4:#a78bfa; --g5:#22d3ee; } }
 body { font:15px/1.5 system-ui,sans-serif; color:var(--ink); background:var(--paper);
   max-width:68rem; margin:2rem auto; padding:0 1rem; }
@@ -46,7 +46,7 @@ svg .name { text-anchor:end; } svg .tick { text-anchor:middle; } svg .axis { str
 svg .ours { fill:var(--ours); } svg .other { fill:var(--other); }
 svg .group { fill-opacity:.28; stroke-width:1.5; }
 """ + "".join(
-    f"svg .g{i} {{ fill:var(--g{i}); stroke:var(--g{i}); }} svg text.g{i} {{ stroke:none; }}\n"
+    f"svg .g{i} {{ fill:var(--g{i}); stroke:var(--g{i}); }} svg tspan.g{i} {{ stroke:none; }}\n"
     for i in range(6)
 )
 
@@ -77,11 +77,12 @@ class ReportRow:
         return TableRow.of(self.subject.name, results, self.card_speed, self.speed)
 
     def as_json(self) -> dict[str, Any]:
-        """Return results, mean and speed as JSON values."""
+        """Return results, means of the whole suites among them, and speed as JSON values."""
+        tables = split_by_suite([self.table_row])
         speeds = {"qps": self.card_speed, "speed": self.speed}
         return {
             "subject": self.subject.name,
-            "mean": self.table_row.mean,
+            "means": {suite: rows[0].mean for suite, rows in tables.items()},
             **{
                 name: None
                 if speed is None
@@ -107,8 +108,7 @@ def write_report(path: Path, rows: Sequence[ReportRow]) -> None:
     body = [
         "<h1>Evaluation</h1>",
         f"<p><small>{facts}</small></p>",
-        _score_table(rows),
-        _published_bars(rows),
+        *_score_tables(rows),
         *(_subject_section(row) for row in rows),
     ]
     write_text(
@@ -158,11 +158,25 @@ def _facts(date: str, version: str, machine: Any) -> str:
     return escape(f"text2vec {version}, {date}, {machine.get('cpu')}, {machine.get('cores')} cores")
 
 
-def _score_table(rows: Sequence[ReportRow]) -> str:
-    table = [(row.table_row, "") for row in rows]
-    tasks = list(dict.fromkeys(task for row, _ in table for task in row.scores))
-    if set(tasks) & set(PUBLISHED_TASKS):
-        table += [(published_row(system, tasks), "published") for system in SYSTEMS.values()]
+def _score_tables(rows: Sequence[ReportRow]) -> list[str]:
+    parts = []
+    for suite, ours in split_by_suite([row.table_row for row in rows]).items():
+        tasks = list(dict.fromkeys(task for row in ours for task in row.scores))
+        others = []
+        if set(tasks) & set(PUBLISHED_TASKS):
+            others = [published_row(system, tasks) for system in SYSTEMS.values()]
+        parts += [f"<h2>Scores: {escape(suite)}</h2>", _score_table(tasks, ours, others, rows)]
+        parts.append(_mean_bars(ours, others))
+    return parts
+
+
+def _score_table(
+    tasks: Sequence[str],
+    ours: Sequence[TableRow],
+    others: Sequence[TableRow],
+    rows: Sequence[ReportRow],
+) -> str:
+    table = [*((row, "") for row in ours), *((row, "published") for row in others)]
     intervals = {
         (row.subject.name, e.result.task): e.result.interval
         for row in rows
@@ -182,21 +196,18 @@ def _score_table(rows: Sequence[ReportRow]) -> str:
         cells += [f"<td>{cell}</td>" for cell in (_number(row.mean), *rates)]
         lines.append(f'<tr class="{kind}">{"".join(cells)}</tr>')
     return (
-        f'<h2>Scores</h2><div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+        f'<div class="scroll"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
         "<p><small>Spearman x 100, or the main metric of the kind of task. Grey rows are published "
         "figures, their QPS of a Tesla V100. Point at a score for its 95 % bootstrap interval."
         "</small></p>"
     )
 
 
-def _published_bars(rows: Sequence[ReportRow]) -> str:
-    bars = [(r.subject.name, r.table_row.mean, "ours") for r in rows if r.evaluations]
-    same = [set(r.table_row.scores) == set(PUBLISHED_TASKS) for r in rows if r.evaluations]
-    if same and all(same):
-        bars += [(f"{s.hub} (published)", s.mean, "other") for s in SYSTEMS.values()]
-    known = [(name, mean, kind) for name, mean, kind in bars if mean is not None]
+def _mean_bars(ours: Sequence[TableRow], others: Sequence[TableRow]) -> str:
+    bars = [*((row, "ours") for row in ours), *((row, "other") for row in others)]
+    known = [(row.name, row.mean, kind) for row, kind in bars if row.mean is not None]
     known.sort(key=lambda bar: -bar[1])
-    return f"<h2>Mean</h2>{bar_chart(known)}" if known else ""
+    return f"<h3>Mean</h3>{bar_chart(known)}" if known else ""
 
 
 def _subject_section(row: ReportRow) -> str:

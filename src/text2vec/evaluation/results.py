@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from collections.abc import Mapping
@@ -9,10 +10,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from text2vec.errors import DataFormatError
-from text2vec.files.text_file import write_json
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["RunFacts", "TaskResult", "mean_score", "read_result", "write_result"]
+from text2vec.errors import DataFormatError
+from text2vec.files.text_file import write_bytes, write_json
+
+__all__ = [
+    "RunFacts",
+    "TaskResult",
+    "mean_score",
+    "read_pair_scores",
+    "read_result",
+    "write_result",
+]
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,7 @@ class TaskResult:
     n_rows, n_texts, n_truncated
         Pairs, queries or texts that were scored; different texts; texts cut at the limit.
     revision
-        SHA-256 of the data.
+        SHA-256 of the data's rows.
     subject, model
         Name and facts of what was evaluated.
     text2vec, seed
@@ -107,17 +118,50 @@ def mean_score(results: list[TaskResult]) -> float | None:
     return math.fsum(score for score in scores if score is not None) / len(scores)
 
 
-def write_result(path: Path, result: TaskResult) -> None:
-    """Write a result as JSON, whole or not at all.
+def write_result(path: Path, result: TaskResult, pair_scores: NDArray[np.float64]) -> None:
+    """Write a result as JSON, whole or not at all, and its pairs' scores beside it.
 
     Parameters
     ----------
     path
-        File to write.
+        ``.json`` file to write; the scores go to the ``.npy`` file of the same name.
     result
         What to write.
+    pair_scores
+        Score of each pair, for a report; no file is written if there are none.
     """
+    path.unlink(missing_ok=True)  # while the scores are written, no result may stand beside them
+    if len(pair_scores):
+        stream = io.BytesIO()
+        np.save(stream, pair_scores, allow_pickle=False)
+        write_bytes(path.with_suffix(".npy"), stream.getvalue())
     write_json(path, asdict(result))
+
+
+def read_pair_scores(path: Path, result: TaskResult) -> NDArray[np.float64] | None:
+    """Return the scores that ``write_result`` wrote beside a result.
+
+    Parameters
+    ----------
+    path
+        The result's ``.json`` file.
+    result
+        What it holds.
+
+    Returns
+    -------
+    NDArray[np.float64] | None
+        Shape ``(n_pairs,)``; empty for a task that is not made of pairs, and None if the file
+        is gone or damaged: a result is whole without it.
+    """
+    if result.kind != "pairs":
+        return np.zeros(0)
+    try:
+        scores: NDArray[np.float64] = np.load(path.with_suffix(".npy"), allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    is_whole = scores.shape == (result.n_rows,) and scores.dtype == np.float64
+    return scores if is_whole else None
 
 
 def read_result(path: Path) -> TaskResult:

@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from text2vec.arrays import FloatMatrix
 from text2vec.errors import DataFormatError
-from text2vec.evaluation.results import RunFacts, TaskResult, read_result, write_result
+from text2vec.evaluation.results import (
+    RunFacts,
+    TaskResult,
+    read_pair_scores,
+    read_result,
+    write_result,
+)
 from text2vec.evaluation.scoring import SCORERS, TaskScores, score_pairs
 from text2vec.evaluation.subject import Subject
 from text2vec.evaluation.task_data import TaskData, load_task
@@ -37,12 +44,12 @@ class Evaluation:
     data
         The rows they are of.
     pair_scores
-        Score of every pair; None where the result was read back from a finished run.
+        Score of every pair; empty for other kinds of task, None where a finished run lost them.
     """
 
     result: TaskResult
     data: TaskData
-    pair_scores: FloatMatrix | None
+    pair_scores: NDArray[np.float64] | None
 
 
 def evaluate(
@@ -102,11 +109,14 @@ def evaluate(
             }
             path = None if output_folder is None else _result_path(output_folder, subject, data)
             result = None if path is None else _finished(path, question)
-            scores = None
-            if result is None:
-                result, scores = _run_task(subject, data, embeddings, question)
+            scores: NDArray[np.float64] | None
+            if result is None or path is None:
+                result, fresh = _run_task(subject, data, embeddings, question)
+                scores = fresh
                 if path is not None:
-                    write_result(path, result)
+                    write_result(path, result, fresh)
+            else:
+                scores = read_pair_scores(path, result)
             done.append(Evaluation(result, data, scores))
             bar.update()
     return done
@@ -154,7 +164,7 @@ class _Embeddings:
 
 def _run_task(
     subject: Subject, data: TaskData, embeddings: _Embeddings, question: dict[str, Any]
-) -> tuple[TaskResult, Any]:
+) -> tuple[TaskResult, NDArray[np.float64]]:
     seed = int(question["seed"])
     if subject.embed is not None:
         n_new, seconds = embeddings.add(data.texts)

@@ -20,6 +20,7 @@ from text2vec.evaluation.metrics import (
     spearman,
 )
 from text2vec.evaluation.ranking import (
+    Rated,
     match_translations,
     rank_documents,
     score_rankings,
@@ -42,7 +43,8 @@ class TaskScores:
     values
         Metric -> value, 0 to 1 (correlations -1 to 1); NaN where it is not defined.
     interval
-        95 % bootstrap interval of the main metric over pairs; None for other kinds.
+        95 % bootstrap interval of the main metric over pairs, queries or translations; None for
+        clusterings, where texts drawn twice would be a cluster of their own.
     pair_scores
         Score of every pair, shape ``(n_pairs,)``; empty for other kinds.
     """
@@ -83,22 +85,23 @@ def _pairs(data: TaskData, left: FloatMatrix, right: FloatMatrix, seed: int) -> 
 
 
 def _retrieval(data: TaskData, left: FloatMatrix, right: FloatMatrix, seed: int) -> TaskScores:
-    del seed
-    return _plain(score_rankings(rank_documents(left, right, _DEPTH), data.relevant))
+    return _rated(score_rankings(rank_documents(left, right, _DEPTH), data.relevant), seed)
 
 
 def _clustering(data: TaskData, left: FloatMatrix, right: FloatMatrix, seed: int) -> TaskScores:
     del right
-    return _plain({"v_measure": v_measure(left, data.groups, seed)})
+    return TaskScores({"v_measure": v_measure(left, data.groups, seed)}, None, np.zeros(0))
 
 
 def _bitext(data: TaskData, left: FloatMatrix, right: FloatMatrix, seed: int) -> TaskScores:
-    del data, seed
-    return _plain(match_translations(left, right))
+    del data
+    return _rated(match_translations(left, right), seed)
 
 
-def _plain(values: Mapping[str, float]) -> TaskScores:
-    return TaskScores(values, None, np.zeros(0))
+def _rated(rated: Rated, seed: int) -> TaskScores:
+    parts = rated.parts
+    interval = bootstrap_interval(lambda drawn, _: float(drawn.mean()), parts, parts, seed=seed)
+    return TaskScores(rated.values, None if math.isnan(interval[0]) else interval, np.zeros(0))
 
 
 SCORERS: Mapping[str, Callable[[TaskData, FloatMatrix, FloatMatrix, int], TaskScores]] = (

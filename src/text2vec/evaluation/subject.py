@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from text2vec.arrays import BoolVector, Encoder, FloatMatrix
 from text2vec.sentence_model import SentenceModel
 
-__all__ = ["Embedded", "Subject", "encoder_subject", "folder_fingerprint", "model_subject"]
+__all__ = [
+    "Embedded",
+    "Subject",
+    "encoder_subject",
+    "file_fingerprint",
+    "folder_fingerprint",
+    "model_subject",
+]
 
 _BLOCK = 1 << 20
 
@@ -134,9 +141,25 @@ def folder_fingerprint(folder: Path) -> str:
     for path in sorted(files):
         if any(part.startswith(".") for part in path.parts):
             continue
-        content = hashlib.sha256()
-        with (folder / path).open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                content.update(block)
-        digest.update(f"{path.as_posix()}\0{content.hexdigest()}\n".encode())
+        digest.update(f"{path.as_posix()}\0{file_fingerprint(folder / path)}\n".encode())
+    return digest.hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """Return the checksum of one file, however large.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    str
+        64 hex digits, SHA-256.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
     return digest.hexdigest()

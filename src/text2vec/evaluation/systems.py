@@ -152,12 +152,22 @@ def loader_settings(name: str) -> dict[str, Any]:
     dict[str, Any]
         ``pooling`` and ``max_seq_length``; empty for a model that the table does not have.
 
+    Raises
+    ------
+    ValueError
+        If the table's row is no transformer but a file of word vectors.
+
     Examples
     --------
     >>> loader_settings("moka-ai/m3e-base"), loader_settings("./mine")
     ({'pooling': 'mean', 'max_seq_length': 512}, {})
     """
     row = SYSTEMS.get(name)
-    if row is None or not row.max_seq_length:
+    if row is None:
         return {}
+    if not row.max_seq_length:
+        raise ValueError(
+            f"{name} is a file of word vectors; download it, and open it with Word2Vec "
+            "(text2vec evaluate --word-vectors FILE)"
+        )
     return {"pooling": row.pooling, "max_seq_length": row.max_seq_length}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 
 from text2vec.evaluation.results import TaskResult, mean_score
 from text2vec.evaluation.speed import Speed
 from text2vec.evaluation.systems import PUBLISHED_TASKS, System
+from text2vec.evaluation.tasks import SUITES
 
-__all__ = ["TableRow", "format_markdown", "format_table", "published_row"]
+__all__ = ["TableRow", "format_markdown", "format_table", "published_row", "split_by_suite"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,45 @@ def published_row(system: System, tasks: Sequence[str]) -> TableRow:
     scores = {t: system.score(t) if t in PUBLISHED_TASKS else None for t in tasks}
     mean = system.mean if set(PUBLISHED_TASKS) == set(tasks) else None
     return TableRow(f"{system.hub} (published)", scores, mean, float(system.texts_per_second))
+
+
+def split_by_suite(rows: Sequence[TableRow]) -> dict[str, list[TableRow]]:
+    """Return a table for each suite that is there whole, and one for what is left over.
+
+    Parameters
+    ----------
+    rows
+        With any tasks.
+
+    Returns
+    -------
+    dict[str, list[TableRow]]
+        Suite, or ``other``, -> the rows that have a task of it, with the mean of just its tasks;
+        a row that lacks one of them has no mean. Empty for no rows.
+
+    Examples
+    --------
+    >>> tables = split_by_suite([TableRow("a", {"mine": 1.0, "yours": 2.0}, 1.5)])
+    >>> tables["other"][0].mean
+    1.5
+    """
+    names = _columns(rows)
+    groups = {suite: tasks for suite, tasks in SUITES.items() if set(tasks) <= set(names)}
+    grouped = {task for tasks in groups.values() for task in tasks}
+    groups["other"] = tuple(name for name in names if name not in grouped)
+    return {
+        group: [_part(row, tasks) for row in rows if set(row.scores) & set(tasks)]
+        for group, tasks in groups.items()
+        if tasks
+    }
+
+
+def _part(row: TableRow, tasks: Sequence[str]) -> TableRow:
+    if set(row.scores) == set(tasks):
+        return row  # whose mean may be a published one
+    scores = {task: row.scores[task] for task in tasks if task in row.scores}
+    known = [score for score in scores.values() if score is not None]
+    return replace(row, scores=scores, mean=fmean(known) if len(known) == len(tasks) else None)
 
 
 def format_table(rows: Sequence[TableRow]) -> str:

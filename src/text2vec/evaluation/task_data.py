@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from text2vec.errors import DataFormatError
 from text2vec.evaluation.hub_data import fetch_task_files
 from text2vec.evaluation.tasks import Task
 from text2vec.files.lines import bad_row
-from text2vec.files.pairs import Pair, read_pairs, text_of
+from text2vec.files.pairs import read_pairs, text_of
 from text2vec.files.rows import Row, read_rows
 
 __all__ = ["TaskData", "load_task"]
@@ -25,8 +28,6 @@ class TaskData:
     ----------
     task
         Its row.
-    revision
-        SHA-256 of its files, in order.
     left, right
         Texts: the two sides of pairs and translations; queries and documents; texts and nothing.
     labels
@@ -38,7 +39,6 @@ class TaskData:
     """
 
     task: Task
-    revision: str
     left: list[str]
     right: list[str]
     labels: list[float] = field(default_factory=list)
@@ -49,6 +49,12 @@ class TaskData:
     def texts(self) -> list[str]:
         """Every text that is encoded, with repetitions."""
         return [*self.left, *self.right]
+
+    @cached_property
+    def revision(self) -> str:
+        """SHA-256 of the rows themselves: the same for the same rows in any file format."""
+        parts = [self.left, self.right, self.labels, self.groups, self.relevant]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def load_task(task: Task, folder: Path | None) -> TaskData:
@@ -83,11 +89,7 @@ def load_task(task: Task, folder: Path | None) -> TaskData:
     ...     load_task(Task("mine", "pairs", ("a.csv",), "en"), Path(name)).labels
     [1.0]
     """
-    paths = _paths(task, folder)
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return _READERS[task.kind](task, paths, digest.hexdigest())
+    return _READERS[task.kind](task, _paths(task, folder))
 
 
 def _paths(task: Task, folder: Path | None) -> list[Path]:
@@ -103,42 +105,42 @@ def _paths(task: Task, folder: Path | None) -> list[Path]:
     return paths
 
 
-def _read_pairs(task: Task, paths: list[Path], revision: str) -> TaskData:
+def _read_pairs(task: Task, paths: list[Path]) -> TaskData:
     sides = [read_pairs(path, columns=task.columns or None) for path in paths]
     firsts, seconds = sides[0], sides[-1]
     if len(firsts) != len(seconds):
         raise DataFormatError(
             f"{paths[-1]}: {len(seconds)} rows; expected {len(firsts)}, as in {paths[0]}"
         )
-    for i, (a, b) in enumerate(zip(firsts, seconds, strict=True), 1):
-        _check_labels(task, paths, i, a, b)
+    for i, (a, b) in enumerate(zip(firsts, seconds, strict=True)):
+        if task.scale is not None and not task.scale[0] <= a.score <= task.scale[1]:
+            expected = f"a score from {task.scale[0]:g} to {task.scale[1]:g}"
+            raise bad_row(str(paths[0]), _line(paths[0], i), expected, str(a.score))
+        if a.score != b.score:
+            expected = f"the score of {paths[0]}:{_line(paths[0], i)}, {a.score}"
+            raise bad_row(str(paths[-1]), _line(paths[-1], i), expected, str(b.score))
     return TaskData(
         task,
-        revision,
         [pair.text1 for pair in firsts],
         [pair.text2 for pair in seconds],
         [pair.score for pair in firsts],
     )
 
 
-def _check_labels(task: Task, paths: list[Path], row: int, a: Pair, b: Pair) -> None:
-    if a.score != b.score:
-        expected = f"the score of row {row} of {paths[0]}, {a.score}"
-        raise bad_row(str(paths[-1]), row, expected, str(b.score))
-    if task.scale is not None and not task.scale[0] <= a.score <= task.scale[1]:
-        expected = f"a score from {task.scale[0]:g} to {task.scale[1]:g} (row {row})"
-        raise bad_row(str(paths[0]), row, expected, str(a.score))
+def _line(path: Path, row: int) -> int:
+    """Return the line of a row that is counted from 0: a header or a line break moves it."""
+    return next(itertools.islice(read_rows(path), row, None)).line
 
 
-def _read_translations(task: Task, paths: list[Path], revision: str) -> TaskData:
+def _read_translations(task: Task, paths: list[Path]) -> TaskData:
     if len(task.columns) != 2:
         raise ValueError(f"task {task.name!r}: columns is {task.columns}; expected both languages")
     rows = _rows(paths[0])
     left, right = ([text_of(row, column, paths[0]) for row in rows] for column in task.columns)
-    return TaskData(task, revision, left, right)
+    return TaskData(task, left, right)
 
 
-def _read_clusters(task: Task, paths: list[Path], revision: str) -> TaskData:
+def _read_clusters(task: Task, paths: list[Path]) -> TaskData:
     text, label = task.columns or ("text", "label")
     rows = _rows(paths[0])
     groups = []
@@ -146,10 +148,11 @@ def _read_clusters(task: Task, paths: list[Path], revision: str) -> TaskData:
         if row.values.get(label) is None:
             raise bad_row(str(paths[0]), row.line, f"a label in column {label!r}", "none")
         groups.append(str(row.values[label]))
-    return TaskData(task, revision, [text_of(row, text, paths[0]) for row in rows], [], [], groups)
+    texts = [text_of(row, text, paths[0]) for row in rows]
+    return TaskData(task, texts, [], groups=groups)
 
 
-def _read_retrieval(task: Task, paths: list[Path], revision: str) -> TaskData:
+def _read_retrieval(task: Task, paths: list[Path]) -> TaskData:
     corpus, queries = ({}, {})  # type: dict[str, str], dict[str, str]
     for path, texts in ((paths[0], corpus), (paths[1], queries)):
         for row in _rows(path):
@@ -169,7 +172,6 @@ def _read_retrieval(task: Task, paths: list[Path], revision: str) -> TaskData:
             relevant[query][places[document]] = grade
     return TaskData(
         task,
-        revision,
         list(queries.values()),
         list(corpus.values()),
         relevant=list(relevant.values()),

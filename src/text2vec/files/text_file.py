@@ -12,7 +12,7 @@ from typing import Any
 
 from text2vec.errors import DataFormatError
 
-__all__ = ["read_toml", "write_json", "write_text"]
+__all__ = ["read_toml", "write_bytes", "write_json", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -33,11 +33,24 @@ def write_text(path: Path, text: str) -> None:
     ...     Path(folder, "new", "a.txt").read_text(encoding="utf-8")
     '茶'
     """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, as ``write_text`` does.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    content
+        Its whole content.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".text2vec-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as stream:
-            stream.write(text.encode())
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
@@ -87,11 +100,40 @@ def read_toml(path: Path) -> dict[str, Any]:
     ...     read_toml(Path(folder, "a.toml"))
     {'x': [1, 2]}
     """
-    # The library came with Python 3.11; before that the package tomli is the same.
-    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        return dict(toml.loads(path.read_text(encoding="utf-8")))
-    except (toml.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise DataFormatError(f"{path}: expected TOML: {exc}") from exc
+        return parse_toml(path.read_text(encoding="utf-8"))
+    except (DataFormatError, UnicodeDecodeError) as exc:
+        raise DataFormatError(f"{path}: {exc}") from exc
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """Return what a TOML text holds.
+
+    Parameters
+    ----------
+    text
+        The text.
+
+    Returns
+    -------
+    dict[str, Any]
+        Empty for an empty text.
+
+    Raises
+    ------
+    DataFormatError
+        If it is no TOML; the message says where.
+
+    Examples
+    --------
+    >>> parse_toml("x = [1, 2]")
+    {'x': [1, 2]}
+    """
+    # The library came with Python 3.11; before that the package tomli is the same.
+    toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
+    try:
+        return dict(toml.loads(text))
+    except toml.TOMLDecodeError as exc:
+        raise DataFormatError(f"expected TOML: {exc}") from exc

@@ -6,6 +6,7 @@ safetensors stay memory-mapped, and a ``.bin`` is opened by torch with ``weights
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,7 +20,14 @@ from text2vec.models.q4_table import BLOCK_BYTES, BLOCK_WEIGHTS, Q4Table
 from text2vec.models.safetensors_file import open_checkpoint
 from text2vec.models.spec import DenseSpec
 
-__all__ = ["Weights", "expected_shapes", "load_dense", "load_weights"]
+__all__ = [
+    "Weights",
+    "expected_shapes",
+    "load_dense",
+    "load_weights",
+    "piece_width",
+    "spread_scales",
+]
 
 Weights: TypeAlias = dict[str, Any]
 """Canonical name -> float32 array; ``word`` may be a ``Q4Table``, which gives its rows as such."""
@@ -189,11 +197,65 @@ def _as_float32(
             f"{where}: tensor {key} has shape {tensor.shape}; expected {expected} from config.json"
         )
     if tensor.dtype == np.int8 and key + _SCALE in tensors:
-        scales = _as_float32(tensors, key + _SCALE, expected[:1], where)
-        return tensor.astype(np.float32) * scales[:, None]
+        pieces = tensors[key + _SCALE].shape[-1] if tensors[key + _SCALE].ndim else 1
+        scales = _as_float32(tensors, key + _SCALE, (expected[0], pieces), where)
+        if not 0 < pieces <= expected[1]:
+            raise ModelFormatError(
+                f"{where}: tensor {key + _SCALE} has {pieces} columns; expected 1 or more"
+            )
+        return tensor.astype(np.float32) * spread_scales(scales, expected)
     if tensor.dtype.kind != "f":
         raise ModelFormatError(f"{where}: tensor {key} is {tensor.dtype}; expected floats")
     return tensor.astype(np.float32, copy=False)
+
+
+def piece_width(inputs: int, pieces: int) -> int:
+    """Return how many columns of a matrix in so many pieces share a scale, as csrc/packing.cpp.
+
+    Parameters
+    ----------
+    inputs
+        Columns.
+    pieces
+        At least 1.
+
+    Returns
+    -------
+    int
+        A multiple of 64.
+
+    Examples
+    --------
+    >>> piece_width(1536, 3), piece_width(1000, 2)
+    (512, 512)
+    """
+    share = math.ceil(inputs / pieces)
+    return math.ceil(share / 64) * 64
+
+
+def spread_scales(scales: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the scale of every weight, to multiply codes of ``shape`` with.
+
+    Parameters
+    ----------
+    scales
+        Shape ``(n_outputs, n_pieces)``.
+    shape
+        Of the matrix.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        Shape ``(n_outputs, 1)`` of one piece, else ``shape``.
+
+    Examples
+    --------
+    >>> spread_scales(np.array([[1, 2]], np.float32), (1, 66))[0, [63, 64]].tolist()
+    [1.0, 2.0]
+    """
+    if scales.shape[1] == 1:
+        return scales
+    return scales.repeat(piece_width(shape[1], scales.shape[1]), axis=1)[:, : shape[1]]
 
 
 def _as_q4_table(tensors: Tensors, key: str, expected: tuple[int, ...], where: str) -> Q4Table:

@@ -2,14 +2,16 @@
 
 The folder is read by the same code as any other. Its ``model.safetensors`` holds, under the names
 of transformers, the word table as uint8 (blocks of ``q4_table``), every matrix of a linear layer
-as int8 beside a float32 ``..._scale`` for each output, and everything else in float32; its
-``config.json`` says so under ``text2vec_storage``.
+as int8 beside a float32 ``..._scale`` for each output (and each piece of the second feed-forward
+matrix, as the native engine cuts it, so that it finds these codes again), and everything else in
+float32; its ``config.json`` says so under ``text2vec_storage``.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
+import math
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from numpy.typing import NDArray
 
 from text2vec.arrays import FloatMatrix
 from text2vec.models.architectures import ARCHITECTURES
-from text2vec.models.checkpoint import load_weights
+from text2vec.models.checkpoint import load_weights, piece_width, spread_scales
 from text2vec.models.checksums import write_checksums
 from text2vec.models.layout import read_spec
 from text2vec.models.q4_table import Q4Table, quantise_rows
@@ -30,6 +32,7 @@ from text2vec.models.spec import STORAGE_KEY, ModelSpec
 
 __all__ = ["CompactLoss", "write_compact_folder"]
 
+_PIECE = 512  # the most columns of the second feed-forward matrix that share a scale: csrc/model.h
 _CODES = 127  # the largest code, as in csrc/kernels/product_int8.h: -128 is not used
 _SMALL_FILES = (
     "modules.json",
@@ -129,17 +132,25 @@ def _compact_tensors(spec: ModelSpec) -> tuple[dict[str, NDArray[Any]], Mapping[
         if array.ndim == 1:
             tensors[key] = np.ascontiguousarray(array)
             continue
-        codes, scales = _encode_matrix(array)
+        codes, scales = _encode_matrix(array, _pieces(array) if stem == "output" else 1)
         tensors[key], tensors[f"{key}_scale"] = codes, scales
-        found = codes.astype(np.float32) * scales[:, None]
+        found = codes.astype(np.float32) * spread_scales(scales, array.shape)
         lost["linear"] = max(lost["linear"], float(np.abs(found - array).max()))
     return tensors, lost
 
 
-def _encode_matrix(matrix: FloatMatrix) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Return codes, and what one code is worth in each row."""
-    scales = np.abs(matrix).max(1).astype(np.float32) / np.float32(_CODES)
-    divisor = np.where(scales > 0, scales, np.float32(1))[:, None]
+def _pieces(matrix: FloatMatrix) -> int:
+    """Return in how many pieces the native engine cuts the columns, as in csrc/packing.cpp."""
+    inputs = int(matrix.shape[1])
+    return math.ceil(inputs / piece_width(inputs, math.ceil(inputs / _PIECE)))
+
+
+def _encode_matrix(matrix: FloatMatrix, pieces: int) -> tuple[NDArray[np.int8], FloatMatrix]:
+    """Return codes, and what one code is worth in each row and piece of columns."""
+    starts = np.arange(pieces) * piece_width(matrix.shape[1], pieces)
+    tops = np.maximum.reduceat(np.abs(matrix), starts, axis=1)
+    scales = tops.astype(np.float32) / np.float32(_CODES)
+    divisor = spread_scales(np.where(scales > 0, scales, np.float32(1)), matrix.shape)
     codes = np.clip(np.rint(matrix / divisor), -_CODES, _CODES).astype(np.int8)
     return codes, scales
 

@@ -7,18 +7,13 @@ recipe does not know.
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from text2vec.files.text_file import parse_toml
 from text2vec.training.sources import EvaluationRecipe, SourceRecipe
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = ["Recipe", "parse_recipe", "read_recipe"]
 
@@ -222,7 +217,7 @@ def parse_recipe(text: str) -> Recipe:
     ...
     ValueError: unknown key 'sead'; expected one of source, model, ...
     """
-    table = tomllib.loads(text)
+    table = parse_toml(text)
     kinds: tuple[tuple[str, Any], ...] = (
         ("source", SourceRecipe),
         ("evaluation", EvaluationRecipe),
