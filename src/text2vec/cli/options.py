@@ -150,7 +150,7 @@ def model_options(*, many: bool = False) -> argparse.ArgumentParser:
         "--dtype",
         default="auto",
         metavar="NAME",
-        help="float32, bfloat16 or int8 (default: float32, which loses nothing)",
+        help="float32, bfloat16 or int8 (default: as the model's files keep the weights)",
     )
     return options
 

@@ -168,7 +168,7 @@ def engine_notes(engine: Engine) -> list[str]:
             "'text2vec info --agreement FILE' says how much"
         )
     elif engine.name == "native":
-        notes.append("float32 loses nothing; dtype bfloat16 or int8 is faster and loses a little")
+        notes.append("float32 loses nothing; dtype int8 is faster and loses a little")
     return notes
 
 
