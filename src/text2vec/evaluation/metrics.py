@@ -16,6 +16,7 @@ __all__ = [
     "best_accuracy",
     "best_f1",
     "bootstrap_interval",
+    "mean_ranks",
     "pearson",
     "spearman",
 ]
@@ -52,7 +53,7 @@ def spearman(scores: ArrayLike, labels: ArrayLike) -> float:
     0.5
     """
     left, right = _checked(scores, labels)
-    return pearson(_ranks(left), _ranks(right))
+    return pearson(mean_ranks(left), mean_ranks(right))
 
 
 def pearson(scores: ArrayLike, labels: ArrayLike) -> float:
@@ -82,6 +83,33 @@ def pearson(scores: ArrayLike, labels: ArrayLike) -> float:
     left, right = (x - x.mean() if len(x) else x for x in (left, right))
     size = math.sqrt(float(left @ left)) * math.sqrt(float(right @ right))
     return float(np.clip(left @ right / size, -1.0, 1.0)) if size > 0 else math.nan
+
+
+def mean_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rank of each number, from 0; equal numbers share the mean of their ranks.
+
+    Parameters
+    ----------
+    x
+        Finite numbers, shape ``(n,)``.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Same shape; no numbers give no ranks.
+
+    Examples
+    --------
+    >>> mean_ranks(np.array([5.0, 1.0, 5.0])).tolist()
+    [1.5, 0.0, 1.5]
+    """
+    order = np.argsort(x, kind="stable")
+    ordered = x[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(x) else order
+    ends = np.r_[starts[1:], len(x)]
+    ranks = np.empty(len(x))
+    ranks[order] = np.repeat((starts + ends - 1) / 2, ends - starts)
+    return ranks
 
 
 def average_precision(scores: ArrayLike, labels: ArrayLike) -> float:
@@ -248,16 +276,6 @@ def _checked(
             place = int(np.argmin(np.isfinite(x)))
             raise ValueError(f"{name} {place} is {x[place]}; expected a finite number")
     return left, right
-
-
-def _ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    order = np.argsort(x, kind="stable")
-    ordered = x[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(x) else order
-    ends = np.r_[starts[1:], len(x)]
-    ranks = np.empty(len(x))
-    ranks[order] = np.repeat((starts + ends - 1) / 2, ends - starts)
-    return ranks
 
 
 def _steps(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.evaluation.charts import bar_chart, histogram_chart
+from text2vec.evaluation.metrics import mean_ranks
 from text2vec.evaluation.runner import Evaluation
 from text2vec.evaluation.speed import Speed
 from text2vec.evaluation.subject import Subject
@@ -142,16 +143,9 @@ def worst_pairs(
     >>> worst_pairs(np.array([0.9, 0.1, 0.5, 0.6]), [0.0, 0.0, 1.0, 1.0], 1)
     [0]
     """
-    by_score, by_label = (_mean_ranks(np.asarray(x, np.float64)) for x in (scores, labels))
+    by_score, by_label = (mean_ranks(np.asarray(x, np.float64)) for x in (scores, labels))
     far = np.argsort(-np.abs(by_score - by_label), kind="stable")[:count]
     return [int(place) for place in far]
-
-
-def _mean_ranks(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    ordered = np.sort(x)
-    below, upto = np.searchsorted(ordered, x, "left"), np.searchsorted(ordered, x, "right")
-    ranks: NDArray[np.float64] = (below + upto - 1) / 2
-    return ranks
 
 
 def _facts(date: str, version: str, machine: Any) -> str:

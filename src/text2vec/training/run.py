@@ -10,13 +10,13 @@ import dataclasses
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from text2vec.errors import require
+from text2vec.files.text_file import write_text
 from text2vec.training.batches import BatchPlan
 from text2vec.training.preparation import Preparation, prepare
 from text2vec.training.recipe import Recipe, read_recipe
@@ -137,7 +137,7 @@ def _open_work_folder(work: Path, preparation: Preparation, *, resume: bool) -> 
                 "expected the same ones, or another --output"
             )
     work.mkdir(parents=True, exist_ok=True)
-    _write_text(path, json.dumps(identity, indent=2))
+    write_text(path, f"{json.dumps(identity, indent=2)}\n")
     return checkpoint
 
 
@@ -239,7 +239,7 @@ def _before(
         return scores
     network.eval()
     scores = score()
-    _write_text(path, json.dumps(scores, indent=2))
+    write_text(path, f"{json.dumps(scores, indent=2)}\n")
     return scores
 
 
@@ -277,12 +277,3 @@ def _write(
     work = Path(trainer.args.output_dir)
     write_heads(trainer.loss.heads, work / "heads.safetensors")
     write_network(trainer.network, preparation.spec, card, folder)
-
-
-def _write_text(path: Path, text: str) -> None:
-    work = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        work.write_text(text + "\n", encoding="utf-8")
-        work.replace(path)
-    finally:
-        work.unlink(missing_ok=True)
