@@ -21,6 +21,10 @@ __all__ = ["read_plan", "read_tokenizer_json"]
 
 _MAX_JSON_BYTES = 256 << 20
 
+# So many decimal digits fit into 64 bits whatever they are.
+_SURE_DIGITS = 19
+_POWERS = tuple(float(f"1e{power}") for power in range(_SURE_DIGITS + 1))
+
 # How much less likely than the rarest piece an unknown character is.
 _UNKNOWN_PENALTY = 10.0
 
@@ -108,6 +112,10 @@ def _parse_score(text: str) -> float:
     """Return a number as ``tokenizers`` reads it."""
     # Its JSON reader rounds twice: the digits become an unsigned 64-bit integer, as many as fit,
     # that is divided or multiplied by a power of ten. A last bit can decide between two paths.
+    head, _, tail = text.removeprefix("-").partition(".")
+    if tail.isdigit() and len(head) + len(tail) <= _SURE_DIGITS:
+        value = int(head + tail) / _POWERS[len(tail)]
+        return -value if text[0] == "-" else value
     sign, digits, exponent = re.fullmatch(r"(-?)([0-9.]+)(?:[eE]([+-]?\d+))?", text).groups()  # type: ignore[union-attr]
     whole, _, fraction = digits.partition(".")
     significand, power = int(whole), int(exponent or 0)
