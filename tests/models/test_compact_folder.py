@@ -189,5 +189,10 @@ def test_what_has_no_compact_form_is_refused(model_folder, compact, tmp_path):
     with pytest.raises(ValueError, match="no compact form"):
         write_compact_folder(folder, tmp_path / "x")
     assert not (tmp_path / "x").exists()
-    with pytest.raises(ValueError, match="engine 'torch' cannot read the compact folder"):
-        SentenceModel(compact, engine="torch")
+
+
+@pytest.mark.filterwarnings("default")
+def test_torch_reads_the_same_weights(compact):
+    expected = SentenceModel(compact, engine="reference").encode(TEXTS)
+    found = SentenceModel(compact, engine="torch").encode(TEXTS)
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -9,9 +9,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from tests.tiny_models import write_sentence_transformers
 from tests.training.test_run import RECIPE
+from text2vec import SentenceModel
 from text2vec.cli.main import main
+from text2vec.models.compact_folder import write_compact_folder
 from text2vec.training.merging import average_states, merge_models
+from text2vec.training.recipe import parse_recipe
+from text2vec.training.run import train
 
 
 def test_the_average_of_models_is_written(model_folder, tmp_path):
@@ -48,3 +53,20 @@ def test_the_command_prints_the_plan_and_trains(model_folder, data_folder, tmp_p
     assert "--resume" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["train", "--recipe", str(recipe), "--data", str(data_folder)])
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_compact_model_trains_into_a_whole_one(model_folder, data_folder, tmp_path):
+    compact = tmp_path / "compact"
+    mean = {"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True}
+    write_compact_folder(
+        write_sentence_transformers(model_folder("bert"), tmp_path / "whole", pooling=mean),
+        compact,
+    )
+    text = RECIPE.format(model=compact, pooling="mean").replace("steps = 6", "steps = 1")
+    trained = train(parse_recipe(text), data_folder, tmp_path / "out").folder
+    start, end = SentenceModel(compact, engine="reference"), SentenceModel(trained)
+    assert end.describe()["dtype"] == "float32"
+    assert "text2vec_storage" not in (trained / "config.json").read_text()
+    cosine = start.similarity_pairwise(start.encode(["a b c"]), end.encode(["a b c"]))
+    assert 0.9 < cosine[0] < 1 - 1e-9

@@ -22,6 +22,7 @@ from text2vec.engines.threads import resolve_threads
 from text2vec.errors import MissingExtraError
 from text2vec.models.architectures import TransformerShape
 from text2vec.models.checkpoint import load_dense, load_weights
+from text2vec.models.saved_folder import transformers_body
 from text2vec.models.spec import ModelSpec
 
 __all__ = ["ENGINES", "EngineRequest", "engine_notes", "open_engine"]
@@ -78,20 +79,16 @@ def _open_reference(spec: ModelSpec, request: EngineRequest, head: Head) -> Engi
 
 
 def _open_torch(spec: ModelSpec, request: EngineRequest, head: Head) -> Engine:
-    if spec.stored_dtype != "float32":
-        raise ValueError(
-            f"engine 'torch' cannot read the compact folder {spec.folder}; write a whole one with "
-            "SentenceModel.save(folder) and open that"
-        )
     from text2vec.engines.pytorch import open_torch_engine
 
-    return open_torch_engine(
-        spec.body,
-        head,
-        dtype="float32" if request.dtype == "auto" else request.dtype,
-        device=request.device,
-        num_threads=request.num_threads,
-    )
+    with transformers_body(spec) as body:
+        return open_torch_engine(
+            body,
+            head,
+            dtype="float32" if request.dtype == "auto" else request.dtype,
+            device=request.device,
+            num_threads=request.num_threads,
+        )
 
 
 ENGINES: Mapping[str, Callable[[ModelSpec, EngineRequest, Head], Engine]] = MappingProxyType({

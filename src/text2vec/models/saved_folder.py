@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,7 +26,7 @@ from text2vec.models.spec import (
     ModelSpec,
 )
 
-__all__ = ["new_folder", "write_model_folder"]
+__all__ = ["new_folder", "transformers_body", "write_model_folder"]
 
 _MODULE_TYPES = {
     "Transformer": "sentence_transformers.models.Transformer",
@@ -151,6 +152,32 @@ def new_folder(target: Path) -> Iterator[Path]:
             raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+@contextmanager
+def transformers_body(spec: ModelSpec) -> Iterator[Path]:
+    """Give a folder that ``AutoModel.from_pretrained`` reads, for a compact model too.
+
+    Parameters
+    ----------
+    spec
+        The model.
+
+    Yields
+    ------
+    Path
+        Its transformer's folder; of a compact model one that is gone after the block, with
+        ``config.json`` and the same weights in float32.
+    """
+    if spec.stored_dtype == "float32":
+        yield spec.body
+        return
+    # Windows keeps a mapped file: what transformers still maps is left to the system to remove.
+    with tempfile.TemporaryDirectory(prefix="text2vec.", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        _write_weights(spec, folder)
+        _write_json(folder / "config.json", _configs(spec)["config.json"])
+        yield folder
 
 
 def _check_target(target: Path) -> None:

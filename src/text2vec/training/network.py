@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from text2vec.errors import ModelFormatError, require
 from text2vec.models.checkpoint import load_dense
+from text2vec.models.saved_folder import transformers_body
 from text2vec.models.spec import ModelSpec
 from text2vec.training.recipe import Recipe
 
@@ -157,13 +158,14 @@ def open_network(spec: ModelSpec, recipe: Recipe) -> SentenceNetwork:
     """
     transformers = require("transformers", "train")
     try:
-        transformer = transformers.AutoModel.from_pretrained(
-            str(spec.body),
-            dtype=torch.float32,
-            attn_implementation=recipe.attention,
-            trust_remote_code=False,
-            local_files_only=True,
-        )
+        with transformers_body(spec) as body:
+            transformer = transformers.AutoModel.from_pretrained(
+                str(body),
+                dtype=torch.float32,
+                attn_implementation=recipe.attention,
+                trust_remote_code=False,
+                local_files_only=True,
+            )
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         raise ModelFormatError(f"{spec.body}: transformers cannot open it: {exc}") from exc
     for module in transformer.modules():

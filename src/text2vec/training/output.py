@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from text2vec.models.saved_folder import write_model_folder
-from text2vec.models.spec import ModelSpec
+from text2vec.models.spec import STORAGE_KEY, ModelSpec
 from text2vec.text.tokenizer_folder import open_tokenizer_folder
 from text2vec.training.network import SentenceNetwork
 
@@ -60,7 +60,10 @@ def write_network(network: SentenceNetwork, spec: ModelSpec, card: str, output: 
             save_file(weights, part / "model.safetensors")
             dense.append(dataclasses.replace(row, folder=part))
         (folder / "README.md").write_text(card, encoding="utf-8")
-        written = dataclasses.replace(spec, folder=folder, body=body, dense=tuple(dense))
+        config = {key: value for key, value in spec.config.items() if key != STORAGE_KEY}
+        written = dataclasses.replace(
+            spec, folder=folder, body=body, config=config, dense=tuple(dense)
+        )
         write_model_folder(written, lambda: open_tokenizer_folder(body).to_str(), output)
 
 
