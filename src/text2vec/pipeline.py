@@ -9,7 +9,9 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -296,7 +298,9 @@ class Pipeline:
 
 
 def _progress_bar(n_texts: int, wanted: bool | None) -> Any:  # noqa: FBT001
+    shown = wanted if wanted is not None else n_texts > WINDOW and sys.stderr.isatty()
+    if not shown:  # importing tqdm would be a tenth of a cold start
+        return nullcontext(SimpleNamespace(update=lambda _: None))
     from tqdm import tqdm
 
-    shown = wanted if wanted is not None else n_texts > WINDOW and sys.stderr.isatty()
-    return tqdm(total=n_texts, unit="text", unit_scale=True, desc="encode", disable=not shown)
+    return tqdm(total=n_texts, unit="text", unit_scale=True, desc="encode")
