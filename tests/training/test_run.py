@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -242,6 +243,31 @@ def test_adapters_are_merged_and_weights_are_averaged(model_folder, data_folder,
     for name in whole:
         expected = 0.25 * whole[name] + 0.75 * before[name]
         np.testing.assert_allclose(merged[name], expected, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system cannot kill a process so")
+def test_a_process_killed_between_checkpoints_and_resumed_ends_with_the_same_bits(
+    model_folder, data_folder, tmp_path
+):
+    path = tmp_path / "recipe.toml"
+    text = RECIPE.format(model=model_folder("bert"), pooling="mean").replace(
+        "steps = 6", "steps = 60"
+    )
+    path.write_text(text, encoding="utf-8")
+    words = ["train", "--recipe", str(path), "--data", str(data_folder), "--quiet", "--output"]
+    command = [sys.executable, "-m", "text2vec.cli.main", *words]
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    subprocess.run([*command, str(whole)], check=True)
+    with subprocess.Popen([*command, str(cut)]) as process:
+        seen = cut.with_name("cut.training") / "checkpoint-4" / "trainer_state.json"
+        while not seen.is_file() and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL, "it had ended before it was killed"
+    assert not cut.exists()
+    subprocess.run([*command, str(cut), "--resume"], check=True)
+    assert same(weights(whole), weights(cut))
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from text2vec.engines.batching import gather_texts, plan_batches, token_places
 from text2vec.engines.pooling import Head
 from text2vec.errors import ModelFormatError, require
 
-__all__ = ["TorchEngine", "open_torch_engine"]
+__all__ = ["TorchEngine", "load_transformer", "open_torch_engine"]
 
 TOKEN_BUDGET = 8192
 """Tokens of one forward pass: enough to fill a small GPU, little enough for its memory."""
@@ -131,7 +131,7 @@ def open_torch_engine(
         # Of an encoder-decoder (T5) only the encoder can embed.
         both = getattr(config, "is_encoder_decoder", False)
         kind = transformers.AutoModelForTextEncoding if both else transformers.AutoModel
-        model = kind.from_pretrained(str(body), dtype=getattr(torch, dtype), **places)
+        model = load_transformer(kind, body, dtype=getattr(torch, dtype))
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         raise ModelFormatError(f"{body}: transformers cannot open it: {exc}") from exc
     try:
@@ -139,3 +139,49 @@ def open_torch_engine(
     except (RuntimeError, AssertionError) as exc:  # torch's ways of refusing a device
         raise ValueError(f"device {device!r} cannot be used: {exc}") from exc
     return TorchEngine(model.eval(), head)
+
+
+def load_transformer(kind: Any, body: Path, **keywords: Any) -> Any:
+    """Return a transformers model with all of its weights, and without messages.
+
+    Parameters
+    ----------
+    kind
+        ``AutoModel`` or one like it.
+    body
+        Folder of the transformer.
+    **keywords
+        For ``from_pretrained``.
+
+    Returns
+    -------
+    Any
+        A ``PreTrainedModel``. Code that comes with the folder is never run.
+
+    Raises
+    ------
+    ValueError
+        If weights are missing, which transformers would draw at random; a pooler's may be, since
+        no embedding depends on it.
+    """
+    from transformers.utils import logging
+
+    level, shows_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model, found = kind.from_pretrained(
+            str(body),
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+            **keywords,
+        )
+    finally:
+        logging.set_verbosity(level)
+        if shows_bars:
+            logging.enable_progress_bar()
+    missing = sorted(name for name in found["missing_keys"] if "pooler" not in name)
+    if missing:
+        raise ValueError(f"weights are missing: {', '.join(missing[:3])}")
+    return model

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own abbreviation
 from torch import Tensor, nn
 
+from text2vec.engines.pytorch import load_transformer
 from text2vec.errors import ModelFormatError, require
 from text2vec.models.checkpoint import load_dense
 from text2vec.models.saved_folder import transformers_body
@@ -156,15 +157,13 @@ def open_network(spec: ModelSpec, recipe: Recipe) -> SentenceNetwork:
     ValueError
         If a frozen part is not there.
     """
-    transformers = require("transformers", "train")
     try:
         with transformers_body(spec) as body:
-            transformer = transformers.AutoModel.from_pretrained(
-                str(body),
+            transformer = load_transformer(
+                require("transformers", "train").AutoModel,
+                body,
                 dtype=torch.float32,
                 attn_implementation=recipe.attention,
-                trust_remote_code=False,
-                local_files_only=True,
             )
     except (OSError, ValueError, KeyError, RuntimeError) as exc:
         raise ModelFormatError(f"{spec.body}: transformers cannot open it: {exc}") from exc
