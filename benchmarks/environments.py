@@ -40,9 +40,8 @@ def run_command(command: Sequence[str], log: Path) -> None:
         ).returncode
     if code:
         end = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-        raise MissingEnvironmentError(
-            f"exit status {code} of: {' '.join(command)}: {' '.join(end)}"
-        )
+        shown = " ".join(command)
+        raise MissingEnvironmentError(f"exit status {code} of: {shown}: {' '.join(end)}")
 
 
 def offline_variables(variables: Mapping[str, str]) -> dict[str, str]:

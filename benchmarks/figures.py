@@ -10,16 +10,16 @@ import numpy as np
 
 
 def summarize_rounds(
-    seconds: Sequence[float], baselines: Mapping[str, Sequence[float]], lengths: Sequence[int]
+    seconds: Mapping[str, float], others: Mapping[str, Mapping[str, float]], lengths: Sequence[int]
 ) -> dict[str, Any]:
     """Return an encoder's figures for one workload.
 
     Parameters
     ----------
     seconds
-        Of each round.
-    baselines
-        Seconds of others in the same rounds, by name.
+        By the name of the round, at least one.
+    others
+        The same of encoders to compare with, by name; only rounds that both ran are compared.
     lengths
         Tokens of each text of a round.
 
@@ -31,19 +31,21 @@ def summarize_rounds(
 
     Examples
     --------
-    >>> found = summarize_rounds([1.0, 2.0, 4.0], {"b": [2.0, 6.0, 4.0]}, [5, 5])
-    >>> found["texts_per_second"], found["tokens_per_second"], found["ratios"]
-    (1.0, 5.0, {'b': 2.0})
+    >>> found = summarize_rounds({"1": 1.0, "2": 2.0}, {"b": {"1": 3.0}}, [5, 5])
+    >>> found["texts_per_second"], found["ratios"]
+    (6.666666666666667, {'b': 3.0})
     """
-    middle = statistics.median(seconds)
+    middle = statistics.median(seconds.values())
+    ratios = {}
+    for name, theirs in others.items():
+        both = [theirs[key] / seconds[key] for key in seconds if key in theirs]
+        if both:
+            ratios[name] = statistics.median(both)
     return {
         "texts_per_second": len(lengths) / middle,
         "tokens_per_second": sum(lengths) / middle,
-        "ratios": {
-            name: statistics.median(b / a for a, b in zip(seconds, others, strict=True))
-            for name, others in baselines.items()
-        },
-        "seconds": list(seconds),
+        "ratios": ratios,
+        "seconds": dict(seconds),
     }
 
 

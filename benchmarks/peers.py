@@ -20,6 +20,8 @@ BASELINE = "sentence-transformers float32"
 OURS = "text2vec int8"
 REFERENCE = "text2vec numpy float32"
 
+_LEAST_COSINES = {"float32": 0.9999, "bfloat16": 0.999, "int8": 0.98}
+
 Encode = Callable[[Sequence[str], int], Any]
 
 
@@ -258,10 +260,10 @@ def start_prototype(opening: Opening, *, int8: bool) -> Encode:
 
 
 def list_peers(families: Sequence[str] = ()) -> list[Peer]:
-    """Return all encoders; ours also held to some families of kernels."""
-    cosines = {"float32": 0.9999, "bfloat16": 0.999, "int8": 0.98}
+    """Return all encoders; for some families of kernels ours and the baseline held to each."""
     ours = [
-        _row(start_text2vec, f"text2vec {dtype}", engine="native", dtype=dtype) for dtype in cosines
+        _row(start_text2vec, f"text2vec {dtype}", engine="native", dtype=dtype)
+        for dtype in _LEAST_COSINES
     ]
     ours += [_row(start_text2vec, REFERENCE, engine="reference", dtype="float32")]
     held = [
@@ -270,21 +272,20 @@ def list_peers(families: Sequence[str] = ()) -> list[Peer]:
             engine="native", dtype=dtype, kernels=family,
         )
         for family in families
-        for dtype in cosines
+        for dtype in _LEAST_COSINES
     ]  # fmt: skip
-    return [*ours, *_sentence_transformers(), *_others(), *held, *_held_baselines()]
+    return [*ours, *_sentence_transformers(), *_others(), *held, *_held_baselines(families)]
 
 
 def _row(
     start: Callable[..., Encode], name: str, *, family: str = "", dtype: str, **keywords: Any
 ) -> Peer:
-    least = {"float32": 0.9999, "bfloat16": 0.999, "int8": 0.98}[dtype]
     opened = functools.partial(start, dtype=dtype, **keywords)
-    return Peer(name, opened, dtype=dtype, family=family, least_cosine=least)
+    return Peer(name, opened, dtype=dtype, family=family, least_cosine=_LEAST_COSINES[dtype])
 
 
 def _wide(family: str) -> str:
-    # "avx512/fma" is of the family avx512; others than these two have no held baseline
+    # "avx512/fma" is of the family avx512
     return family.partition("/")[0]
 
 
@@ -358,18 +359,21 @@ def _others() -> list[Peer]:
     ]  # fmt: skip
 
 
-def _held_baselines() -> list[Peer]:
-    start, packages = (
-        start_sentence_transformers,
-        ("sentence-transformers", "transformers", "torch"),
-    )
-    avx512 = {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"}
-    avx2 = {
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "ATEN_CPU_CAPABILITY": "avx2",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+def _held_baselines(families: Sequence[str]) -> list[Peer]:
+    packages = ("sentence-transformers", "transformers", "torch")
+    held = {
+        "avx512": {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_BF16"},
+        "avx2": {
+            "ONEDNN_MAX_CPU_ISA": "AVX2",
+            "ATEN_CPU_CAPABILITY": "avx2",
+            "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        },
     }
     return [
-        Peer(f"{BASELINE}, {family}", start, packages=packages, variables=variables, family=family)
-        for family, variables in (("avx512", avx512), ("avx2", avx2))
-    ]
+        Peer(
+            f"{BASELINE}, {family}", start_sentence_transformers, packages=packages,
+            variables=variables, family=family,
+        )
+        for family, variables in held.items()
+        if family in map(_wide, families)
+    ]  # fmt: skip

@@ -33,13 +33,14 @@ def peak_memory_mb() -> float | None:
 
 def read_versions(packages: Iterable[str]) -> dict[str, str | None]:
     """Return the version of each package, None for one that is not there."""
-    versions: dict[str, str | None] = {}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
-    return versions
+    return {package: _version(package) for package in packages}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def open_encoder(message: dict[str, Any]) -> tuple[Encode, dict[str, Any]]:

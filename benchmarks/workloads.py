@@ -14,10 +14,14 @@ from text2vec.files.records import read_records
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
 N_TEXTS = 4096
 _LONG_SHARE = 16  # a long text has about so many times the tokens of a short one
+_THREADS_SHARE = 4  # all threads against one: on so small a part of the short texts
+_N_CHECKED = {"short": 48, "long": 8}  # texts whose vectors are compared
 _COLUMNS = ("sentence1", "sentence2")
-_WORKLOADS = ("short", "long", "card")
-TIMED = (*_WORKLOADS, "latency", "threads")
-"""Every workload by name; the last two take their texts from ``short``."""
+WHOLE = ("short", "long", "card")
+"""Workloads whose texts are encoded in one call."""
+
+WORKLOADS = (*WHOLE, "latency", "threads", "cold")
+"""All: also one text at a time, all threads against one, and a process from its start."""
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
@@ -64,7 +68,8 @@ def choose_workloads(
     Returns
     -------
     dict[str, Workload]
-        ``short``, ``long``, ``card`` and ``one``.
+        ``short``, ``long``, ``card``; ``one`` and ``threads``, which are short ones; ``check``,
+        short and long ones.
 
     Raises
     ------
@@ -88,7 +93,15 @@ def choose_workloads(
     if not long or not ten:
         raise ValueError(f"{len(long)} long texts and {len(ten)} of 10 tokens; expected 1 or more")
     card = CARD_TEXTS[: min(n_texts, len(CARD_TEXTS))]
-    chosen = {"short": (short, 0), "long": (long[:n_long], 0), "card": (card, 32), "one": (ten, 0)}
+    check = short[: _N_CHECKED["short"]] + long[: _N_CHECKED["long"]]
+    chosen = {
+        "short": (short, 0),
+        "long": (long[:n_long], 0),
+        "card": (card, 32),
+        "one": (ten[:1], 0),
+        "threads": (short[: max(n_texts // _THREADS_SHARE, 1)], 0),
+        "check": (check, 0),
+    }
     return {
         name: Workload(
             name, "the card's own" if name == "card" else source, tuple(texts),
