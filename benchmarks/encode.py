@@ -55,7 +55,9 @@ def read_arguments() -> argparse.Namespace:
         default=data,
         help=f"data folder (default: {_DATA_VARIABLE}, else made)",
     )
-    add("--model", type=Path, help="folder of the model (default: the base model, built if need be)")
+    add(
+        "--model", type=Path, help="folder of the model (default: the base model, built if need be)"
+    )
     add("--rounds", type=int, default=3)
     add("--n-texts", type=int, default=N_TEXTS, help="short texts; long ones: a sixteenth")
     add("--calls", type=int, default=300, help="of one text, for its latency")
