@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+_NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"  # every cold start would compile a package's files anew
 REQUIREMENTS = {"peers": HERE / "peers.txt", "legacy": HERE / "peers-legacy.txt"}
 
 
@@ -47,7 +48,8 @@ def run_command(command: Sequence[str], log: Path) -> None:
 def offline_variables(variables: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment with some more, and without any model hub."""
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "DO_NOT_TRACK": "1"}
-    return {**os.environ, **quiet, **variables}
+    own = {key: value for key, value in os.environ.items() if key != _NO_BYTECODE}
+    return {**own, **quiet, **variables}
 
 
 class Environments:

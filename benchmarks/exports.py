@@ -70,16 +70,23 @@ def export_onnx(folder: Path, target: Path) -> None:
 
 
 def copy_folder(folder: Path, target: Path) -> None:
-    """Copy all but the weights; the tokenizer's own limit becomes the model's."""
+    """Copy all but the weights; limits and arguments become what every peer understands."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.copytree(path, target / path.name, dirs_exist_ok=True)
         elif path.suffix != ".safetensors":
             shutil.copy(path, target / path.name)
-    limit = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))["max_seq_length"]
-    config = target / "tokenizer_config.json"  # fastembed cuts where this says
-    said = json.loads(config.read_text("utf-8"))
-    config.write_text(json.dumps({**said, "model_max_length": limit}, indent=2), "utf-8")
+    settings = json.loads((folder / "sentence_bert_config.json").read_text("utf-8"))
+    settings.pop("model_args", None)  # of the torch model's class, which the backends refuse
+    limit = {"model_max_length": settings["max_seq_length"]}  # fastembed cuts where this says
+    tokenizer = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    write_settings(target / "sentence_bert_config.json", settings)
+    write_settings(target / "tokenizer_config.json", {**tokenizer, **limit})
+
+
+def write_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Write a JSON file."""
+    path.write_text(json.dumps(settings, indent=2), "utf-8")
 
 
 def export_openvino(target: Path) -> None:
