@@ -90,7 +90,7 @@ class Environments:
         folder = self.cache / name
         python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         stamp = folder / "requirements.sha256"
-        wanted = hashlib.sha256(REQUIREMENTS[name].read_bytes()).hexdigest()
+        wanted = _checksum(REQUIREMENTS[name])
         if not stamp.is_file() or stamp.read_text("ascii") != wanted:
             pip = [str(python), "-m", "pip", "install", "--no-deps", "-r", str(REQUIREMENTS[name])]
             hint = f"{sys.executable} -m venv {folder} && {' '.join(pip)}"
@@ -142,6 +142,12 @@ class Environments:
         except MissingEnvironmentError as fault:
             self._faults[name] = str(fault)
             raise
+
+
+def _checksum(requirements: Path) -> str:
+    lines = requirements.read_text("utf-8").splitlines()
+    pins = "\n".join(sorted(line for line in lines if line and not line.startswith("#")))
+    return hashlib.sha256(pins.encode()).hexdigest()
 
 
 def _make_environment(folder: Path, pip: Sequence[str], log: Path) -> None:
