@@ -28,13 +28,13 @@ fmt: .venv/test.stamp
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/test.stamp       ## this engine beside sentence-transformers
+bench: .venv/test.stamp       ## this engine beside its peers (installs them; TEXT2VEC_DATA: a data folder)
 	$(BIN)/python benchmarks/encode.py
 
 scores: .venv/test.stamp model ## run every row of benchmarks/expected.toml (TEXT2VEC_DATA: a data folder)
 	$(BIN)/text2vec evaluate --check benchmarks/expected.toml
 
-readme: .venv/test.stamp       ## the README's table of scores, from the same file
+readme: .venv/test.stamp       ## the README's scores and speeds, from the files of benchmarks/
 	$(BIN)/python benchmarks/readme.py
 
 .venv/demo.stamp: pyproject.toml
