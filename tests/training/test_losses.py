@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
+import numpy as np
 import pytest
 import torch
 
@@ -155,6 +156,23 @@ def test_distillation_equals_its_formulas(st):
     cosine = evaluate_loss(find_loss("distill-cosine"), columns, targets, {})
     expected = 1 - torch.nn.functional.cosine_similarity(columns[0], targets).mean()
     assert cosine.item() == pytest.approx(expected.item(), abs=TOLERANCE)
+
+
+def test_correlation_distillation_is_numpys_correlation_of_all_pairs():
+    columns = rows(2)
+    teacher = torch.randn(12, 2, 5, generator=torch.Generator().manual_seed(3))
+    ours = evaluate_loss(find_loss("distill-correlation"), columns, teacher, {})
+    place = np.triu_indices(24, 1)
+    cosines = []
+    for texts in (torch.cat(list(columns)), torch.cat((teacher[:, 0], teacher[:, 1]))):
+        unit = texts.double().numpy()
+        unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+        cosines.append((unit @ unit.T)[place])
+    assert ours.item() == pytest.approx(1 - np.corrcoef(*cosines)[0, 1], abs=TOLERANCE)
+    two = torch.eye(2, requires_grad=True)
+    nothing = losses.correlation_distillation_loss(two, two)
+    nothing.backward()
+    assert (nothing.item(), two.grad.abs().sum().item()) == (0.0, 0.0)
 
 
 def test_margin_mse_equals_sentence_transformers(st):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -209,6 +210,7 @@ def test_all_losses_and_adapters_train_in_one_run(model_folder, data_folder, tmp
             ("margin-mse", "t", 'columns = ["a", "p", "n"]'),
             ("distill-mse", "t", 'columns = ["a"]\njoin = [2, 3]\nevery = 2'),
             ("distill-cosine", "t", 'columns = ["a"]\nevery = 3\nloss_weight = 20'),
+            ("distill-correlation", "t", 'columns = ["a", "p"]\nevery = 2'),
         )
         if name != "cosine-mse"
     )
@@ -243,6 +245,23 @@ def test_adapters_are_merged_and_weights_are_averaged(model_folder, data_folder,
     for name in whole:
         expected = 0.25 * whole[name] + 0.75 * before[name]
         np.testing.assert_allclose(merged[name], expected, atol=1e-6)
+
+
+def test_a_first_stage_ends_early_and_the_next_one_has_another_teacher(
+    model_folder, data_folder, tmp_path
+):
+    first = recipe(model_folder("bert"))
+    early = train(dataclasses.replace(first, stop_after=3), data_folder, tmp_path / "one")
+    assert early.steps == 3
+    train(first, data_folder, tmp_path / "whole")
+    assert not same(weights(tmp_path / "one"), weights(tmp_path / "whole"))
+    source = (
+        '[[source]]\nname = "r"\nfiles = ["train/a.jsonl"]\nloss = "distill-correlation"\n'
+        'columns = ["sentence1", "sentence2"]\nevery = 2\n'
+    )
+    asked = recipe(tmp_path / "one", more=source)
+    asked = dataclasses.replace(asked, teacher=str(model_folder("roberta")))
+    assert train(asked, data_folder, tmp_path / "two").steps == 6
 
 
 @pytest.mark.slow

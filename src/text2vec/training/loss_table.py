@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 __all__ = ["LOSSES", "LossRow", "Needs", "find_loss"]
 
-Needs = Literal["scored", "classes", "positives", "triplets", "texts", "margins"]
+Needs = Literal["scored", "classes", "positives", "triplets", "texts", "related", "margins"]
 """Rows that a loss reads: pairs with a score or a class, texts that mean the same, triplets
-(``margins``: with a teacher's), or texts with a teacher's embeddings."""
+(``margins``: with a teacher's), or texts with a teacher's embeddings, alone or (``related``) in
+rows of several that stand in a batch together."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ _ROWS = (
     LossRow("triplet", "triplets", {"margin": 0.3}),
     LossRow("distill-mse", "texts"),
     LossRow("distill-cosine", "texts"),
+    LossRow("distill-correlation", "related", ranks=True),
     LossRow("margin-mse", "margins"),
 )
 LOSSES: Mapping[str, LossRow] = MappingProxyType({row.name: row for row in _ROWS})

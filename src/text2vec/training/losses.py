@@ -15,6 +15,7 @@ from torch import Tensor
 __all__ = [
     "angle_loss",
     "angle_scores",
+    "correlation_distillation_loss",
     "cosent_loss",
     "cosine_distillation_loss",
     "cosine_mse_loss",
@@ -272,6 +273,45 @@ def cosine_distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor:
     model compares. No texts give NaN.
     """
     return (1 - cosine_scores(embeddings, targets)).mean()
+
+
+def correlation_distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor:
+    """Return one less the correlation of cosines: what is alike for the teacher stays alike.
+
+    Parameters
+    ----------
+    embeddings, targets
+        Of the same texts, ``(n_texts, dim)`` and ``(n_texts, teacher_dim)``.
+
+    Returns
+    -------
+    Tensor
+        ``1 - r``, 0 to 2, with Pearson's r of the cosines of all ``n (n - 1) / 2`` pairs of texts.
+        Zero, with a zero gradient, for fewer than three texts or a teacher whose cosines are equal.
+
+    Notes
+    -----
+    Source: Huang et al. 2022, arXiv:2205.10536, section 4.1 (Pearson's distance), on the relations
+    between texts of Park et al. 2019, arXiv:1904.05068, section 3.1.
+
+    Examples
+    --------
+    >>> texts = torch.tensor([[1.0, 0.0], [0.8, 0.6], [0.0, 1.0]])
+    >>> round(1 - correlation_distillation_loss(texts, 2 * texts).item(), 4)
+    1.0
+    """
+    n_texts = len(embeddings)
+    left, right = torch.triu_indices(n_texts, n_texts, 1)
+    own, wanted = (
+        F.normalize(matrix.float(), dim=-1)[left] * F.normalize(matrix.float(), dim=-1)[right]
+        for matrix in (embeddings, targets)
+    )
+    own, wanted = own.sum(-1), wanted.sum(-1)
+    own, wanted = own - own.mean(), wanted - wanted.mean()
+    lengths = own.norm() * wanted.norm()
+    if n_texts < 3 or not lengths > 0:
+        return 0.0 * embeddings.float().sum()
+    return 1 - (own * wanted).sum() / lengths
 
 
 def margin_mse_loss(

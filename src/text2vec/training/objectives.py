@@ -65,6 +65,13 @@ def _cosine(columns: Sequence[Tensor], labels: Tensor) -> Tensor:
     return losses.cosine_distillation_loss(columns[0], labels)
 
 
+def _correlation(columns: Sequence[Tensor], labels: Tensor) -> Tensor:
+    # labels: (n_rows, n_columns, dim)
+    return losses.correlation_distillation_loss(
+        torch.cat(list(columns)), torch.cat(labels.unbind(1))
+    )
+
+
 def _margin_mse(columns: Sequence[Tensor], labels: Tensor) -> Tensor:
     return losses.margin_mse_loss(columns[0], columns[1], columns[2], labels)
 
@@ -78,6 +85,7 @@ CALLS: Mapping[str, Callable[..., Tensor]] = MappingProxyType({
     "triplet": _triplet,
     "distill-mse": _mse,
     "distill-cosine": _cosine,
+    "distill-correlation": _correlation,
     "margin-mse": _margin_mse,
 })
 """Name of a loss -> ``(columns, labels, **options)`` -> one number; ``columns`` are the embeddings
@@ -141,6 +149,6 @@ def evaluate_loss(
         return call(columns, labels, **settings)
     total = columns[0].new_zeros((), dtype=torch.float32)
     for dim in dims:
-        targets = labels[:, :dim] if row.needs == "texts" else labels
+        targets = labels[..., :dim] if row.needs in {"texts", "related"} else labels
         total = total + call(losses.matryoshka(columns, dim), targets, **settings)
     return total

@@ -79,15 +79,22 @@ class ConsoleLog(TrainerCallback):  # type: ignore[misc]
 
 
 class StopSignal(TrainerCallback):  # type: ignore[misc]
-    """Ends a run after the step that is under way, with a checkpoint."""
+    """Ends a run after the step that is under way, with a checkpoint.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    stop_after
+        Also after this step; 0 for none.
+    """
+
+    def __init__(self, stop_after: int = 0) -> None:
         self.number: int | None = None
+        self.stop_after = stop_after
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Ask for a checkpoint and the end, once a signal has come."""
-        del args, state
-        if self.number is not None:
+        """Ask for a checkpoint and the end, once a signal has come or enough is done."""
+        del args
+        if self.number is not None or state.global_step == self.stop_after:
             control.should_save = control.should_training_stop = True
         return control
 

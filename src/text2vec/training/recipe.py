@@ -35,10 +35,15 @@ class Recipe:
     model, pooling
         A folder or a name that ``SentenceModel`` opens, "" for the default model; and a pooling
         instead of its own.
+    teacher
+        What is distilled: a folder or a name, "" for the starting model.
     seed
         Of shuffling, dropout and new heads.
     epochs, steps
         Passes over the data; or, if not 0, steps of the optimiser instead.
+    stop_after
+        End after so many of the steps, if not 0: a first stage, whose learning rate does not fall
+        to nothing.
     learning_rate, schedule, warmup, weight_decay, max_grad_norm
         Of AdamW; ``warmup`` is a share of the steps, ``max_grad_norm`` 0 for none.
     batch_pairs, batch_tokens
@@ -75,9 +80,11 @@ class Recipe:
     source: tuple[SourceRecipe, ...]
     model: str = ""
     pooling: str = ""
+    teacher: str = ""
     seed: int = 42
     epochs: float = 1.0
     steps: int = 0
+    stop_after: int = 0
     learning_rate: float = 2e-5
     schedule: str = "linear"
     warmup: float = 0.05
@@ -136,6 +143,7 @@ _MANY = 1e12
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("epochs", 0, _MANY),
     ("steps", 0, _MANY),
+    ("stop_after", 0, _MANY),
     ("learning_rate", 0, 1),
     ("warmup", 0, 1),
     ("weight_decay", 0, 1),

@@ -108,7 +108,7 @@ def _run(
     trainer, network = _open_trainer(preparation, data, work)
     score = trainer.score
     before = _before(work, network, score)
-    _train(trainer, checkpoint)
+    _train(trainer, checkpoint, preparation.recipe.stop_after)
     result = TrainingResult(folder, trainer.state.global_step, before)
     if trainer.args.process_index:
         return result
@@ -216,10 +216,10 @@ def _row_counter(plan: BatchPlan) -> Callable[[int, int], int]:
     return count
 
 
-def _train(trainer: PlanTrainer, checkpoint: Path | None) -> None:
+def _train(trainer: PlanTrainer, checkpoint: Path | None, stop_after: int) -> None:
     from text2vec.training.progress import StopSignal, caught_signals
 
-    stop = StopSignal()
+    stop = StopSignal(stop_after)
     trainer.add_callback(stop)
     with caught_signals(stop):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)

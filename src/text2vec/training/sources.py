@@ -17,6 +17,7 @@ _COLUMNS: Mapping[str, str] = {
     "triplets": "the names of anchor, positive and negative",
     "margins": "the names of query, positive and negative",
     "texts": "the names of one or more texts",
+    "related": "the names of two or more texts that belong together",
 }
 
 
@@ -148,8 +149,9 @@ class SourceRecipe:
     def _check_columns(self) -> None:
         count = len(self.columns)
         exact = {"scored": 3, "classes": 3, "triplets": 3, "margins": 3}.get(self.needs)
-        wrong = count != exact if exact else self.needs == "positives" and count == 1
-        needed = self.needs in {"positives", "texts", "triplets", "margins"}
+        several = self.needs in {"positives", "related"}
+        wrong = count != exact if exact else several and count == 1
+        needed = several or self.needs in {"texts", "triplets", "margins"}
         if (count and wrong) or (needed and not count):
             raise ValueError(f"columns is {list(self.columns)}; expected {_COLUMNS[self.needs]}")
 

@@ -1,4 +1,7 @@
-"""What the starting model says of texts: computed once with this machine's engine, and kept."""
+"""What the teacher says of texts: computed once with this machine's engine, and kept.
+
+The teacher is the recipe's, or the starting model.
+"""
 
 from __future__ import annotations
 
@@ -67,17 +70,20 @@ def teacher_targets(preparation: Preparation) -> dict[str, tuple[IntVector, Floa
     Returns
     -------
     dict[str, tuple[IntVector, FloatMatrix]]
-        Name of the group -> row of the embeddings for each of its rows, and the embeddings.
+        Name of the group -> row of the embeddings for each text of its rows, ``(n_rows,)`` where a
+        row is one text, else ``(n_rows, n_columns)``; and the embeddings.
     """
     targets = {}
     for group in preparation.corpus.groups:
         if group.source.needs == "texts":
             targets[group.name] = _embed_places(preparation, group, group.rows[:, 0])
+        elif group.source.needs == "related":
+            targets[group.name] = _embed_places(preparation, group, group.rows)
     return targets
 
 
 def set_margins(preparation: Preparation) -> None:
-    """Set the labels of groups of ``margin-mse`` to the starting model's own margins.
+    """Set the labels of groups of ``margin-mse`` to the teacher's own margins.
 
     Parameters
     ----------
@@ -101,9 +107,15 @@ def _embed_places(
     preparation: Preparation, group: Group, places: IntVector
 ) -> tuple[IntVector, FloatMatrix]:
     spec = preparation.spec
+    name = preparation.recipe.teacher
     model = SentenceModel(
-        spec.folder, max_seq_length=preparation.length_of(group), pooling=spec.pooling
+        name or spec.folder,
+        max_seq_length=preparation.length_of(group),
+        pooling=None if name else spec.pooling,
     )
+    if model.dim != spec.dim and group.source.needs == "texts":
+        raise ValueError(f"teacher {name!r} has {model.dim} dimensions; expected {spec.dim}")
     different, rows = np.unique(places, return_inverse=True)
     texts = [preparation.corpus.table.texts[i] for i in different.tolist()]
-    return rows, teacher_embeddings(model, texts, cache_home() / "training")
+    embeddings = teacher_embeddings(model, texts, cache_home() / "training")
+    return rows.reshape(places.shape), embeddings

@@ -74,7 +74,7 @@ class TrainingData:
         )
 
     def _labels(self, group: Group, rows: IntVector) -> Tensor:
-        if group.source.needs == "texts":
+        if group.name in self.targets:
             places, targets = self.targets[group.name]
             return torch.from_numpy(np.array(targets[places[rows]], np.float32))
         return torch.from_numpy(group.labels[rows].astype(np.float32))
