@@ -67,9 +67,18 @@ struct WordTable {
   void (*read)(const void* rows, int64_t row, int width, float* out) = nullptr;
 };
 
+// What is added to the score of a key, by how far it lies behind the query (MPNet). Null where
+// positions are absolute alone.
+struct DistanceBias {
+  const float* values = nullptr;  // (heads, stride)
+  int stride = 0;
+  int zero = 0;  // column of the distance 0; distance d lies in column zero + d
+};
+
 struct Model {
   Shape shape;
   WordTable words;
+  DistanceBias distance_bias;
   const float* positions = nullptr;  // (max_positions, width); token and task type are added in
   Norm embedding_norm;
   const Layer* layers = nullptr;

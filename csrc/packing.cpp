@@ -181,7 +181,21 @@ class Packer {
         for (size_t i = 0; i < hidden(); i++) to[r * width + i] += first[i];
     }
     out_.model_.positions = to;
+    if (arrays_.count("distance_bias")) distances(rows);
     out_.model_.embedding_norm = norm("embedding_norm");
+  }
+
+  // A row for each head: the distances of a key from -(positions - 1) to positions - 1, and as many
+  // zeros as the last vector of a text's keys may read beyond them.
+  void distances(size_t positions) {
+    const size_t heads = static_cast<size_t>(shape_.heads), count = 2 * positions - 1;
+    const float* from = find("distance_bias", {heads, count});
+    require_finite("distance_bias", from, heads * count);
+    const auto stride = static_cast<size_t>(round_up(static_cast<int>(count), kPad) + kPad);
+    float* to = allocate<float>(heads * stride);
+    for (size_t head = 0; head < heads; head++)
+      std::copy(from + head * count, from + (head + 1) * count, to + head * stride);
+    out_.model_.distance_bias = {to, static_cast<int>(stride), static_cast<int>(positions) - 1};
   }
 
   void layer(int index) {

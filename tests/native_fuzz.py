@@ -51,7 +51,11 @@ def fuzz_encoder(rng, folder):
     sizes = random_sizes(rng)
     kernels, dtype = USABLE[rng.integers(len(USABLE))]
     head = list(rng.choice(POOLINGS, rng.integers(1, 3), replace=False))
-    encoder = _native.Encoder(shape(sizes), make_weights(sizes), head, dtype, kernels, 2)
+    weights = make_weights(sizes)
+    if rng.random() < 0.3:
+        distances = (sizes.heads, 2 * sizes.max_positions - 1)
+        weights["distance_bias"] = rng.normal(size=distances).astype(np.float32)
+    encoder = _native.Encoder(shape(sizes), weights, head, dtype, kernels, 2)
     longest = sizes.max_positions - sizes.position_offset
     lengths = rng.choice([0, 1, longest, rng.integers(0, longest + 1)], rng.integers(1, 9))
     texts = random_texts(sizes, lengths.tolist(), int(rng.integers(1 << 30)))

@@ -29,21 +29,24 @@ struct Attention {
 
   // sink(row, column, Floats, count) gets the result; `count` lanes are real.
   template <class Sink>
-  static void run(const TextRows& text, const Shape& shape, float* memory, Sink sink) {
+  static void run(const TextRows& text, const Shape& shape, const DistanceBias& distances,
+                  float* memory, Sink sink) {
     const int head_dim = shape.head_dim, keys = round_up(text.tokens, kPad);
     float* const k = memory;
     float* const v = k + static_cast<ptrdiff_t>(keys) * round_up(head_dim, kPad);
     float* const scores = v + static_cast<ptrdiff_t>(keys) * round_up(head_dim, kPad);
     for (int head = 0; head < shape.heads; head++) {
       const float* const q = text.qkv + head * head_dim;
+      const float* const bias =
+          distances.values ? distances.values + head * distances.stride + distances.zero : nullptr;
       pack_keys(q + shape.hidden, text, head_dim, k);
       pack_values(q + 2 * shape.hidden, text, head_dim, v);
       const int tiles = (text.tokens + P::tile_rows - 1) / P::tile_rows;
       for (int t = 0; t < tiles; t++) {
         const int first = text.tokens * t / tiles, last = text.tokens * (t + 1) / tiles;
         Gemm<P>::with_height(last - first, [&](auto rows) {
-          query_tile<decltype(rows)::value>(q, text, head_dim, first, k, v, scores, head * head_dim,
-                                            sink);
+          query_tile<decltype(rows)::value>(q, text, head_dim, first, k, v, bias, scores,
+                                            head * head_dim, sink);
         });
       }
     }
@@ -73,8 +76,9 @@ struct Attention {
 
   template <int Height, class Sink>
   static TEXT2VEC_NOINLINE void query_tile(const float* q, const TextRows& text, int head_dim,
-                                           int first, const float* k, const float* v, float* scores,
-                                           int column, Sink& sink) {
+                                           int first, const float* k, const float* v,
+                                           const float* bias, float* scores, int column,
+                                           Sink& sink) {
     const int keys = round_up(text.tokens, kColumns);
     const float* const rows = q + first * text.stride;
     if (text.tokens <= S::width) {  // half a panel: most short texts
@@ -85,6 +89,8 @@ struct Attention {
                                 k + static_cast<ptrdiff_t>(key) * round_up(head_dim, S::width),
                                 keys, scores + key);
     }
+    if (bias)
+      for (int r = 0; r < Height; r++) add_bias(scores + r * keys, bias - (first + r), text.tokens);
     float inverse[Height];
     for (int r = 0; r < Height; r++) inverse[r] = softmax(scores + r * keys, text.tokens);
     for (int d = 0; d < head_dim; d += kColumns) {
@@ -111,6 +117,12 @@ struct Attention {
     unroll<Height>([&](auto r) {
       unroll<Vectors>([&](auto i) { S::store(scores + r * keys + i * S::width, acc[r][i]); });
     });
+  }
+
+  // Adds what the distance to each key is worth; `bias` has the first key's.
+  static TEXT2VEC_INLINE void add_bias(float* scores, const float* bias, int tokens) {
+    for (int key = 0; key < tokens; key += S::width)
+      S::store(scores + key, S::add(S::load(scores + key), S::load(bias + key)));
   }
 
   // exp(score - largest score) in place; returns one over their sum.

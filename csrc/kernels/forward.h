@@ -142,13 +142,14 @@ class Forward {
       const auto first = static_cast<int>(block_.offsets[t] - base);
       const TextRows text{row(w_.qkv, first, qkv_width), qkv_width,
                           static_cast<int>(block_.offsets[t + 1] - base) - first};
-      Attention<F>::run(text, shape_, w_.attention, [&](int r, int column, Floats v, int count) {
+      const auto sink = [&](int r, int column, Floats v, int count) {
         if constexpr (P::scaled) {
           store_first(count, row(w_.staging, first + r, width_) + column, v, S::store);
         } else {
           store_first(count, row(w_.a, first + r, width_) + column, v, P::store);
         }
-      });
+      };
+      Attention<F>::run(text, shape_, model_.distance_bias, w_.attention, sink);
     }
     if constexpr (P::scaled) {
       const auto behind = static_cast<size_t>(width_ - shape_.hidden) * sizeof(float);

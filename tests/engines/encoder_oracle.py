@@ -89,6 +89,9 @@ def forward(sizes, weights, ids):
         at = f"layers.{i}."
         query, key, value = (heads(linear(x, at + name)) for name in ("query", "key", "value"))
         scores = query @ key.transpose(0, 2, 1) / np.sqrt(head_dim)
+        if "distance_bias" in w:
+            place = np.arange(tokens)
+            scores += w["distance_bias"][:, sizes.max_positions - 1 + place - place[:, None]]
         weight = np.exp(scores - scores.max(-1, keepdims=True))
         context = (weight / weight.sum(-1, keepdims=True)) @ value
         context = context.transpose(1, 0, 2).reshape(tokens, sizes.hidden)

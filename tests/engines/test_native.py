@@ -131,6 +131,20 @@ def test_poolings(kernels, dtype, skip):
 
 
 @KERNELS
+def test_mpnet_adds_what_a_distance_is_worth(kernels, dtype):
+    sizes = Sizes(layers=1, max_positions=140)
+    weights = make_weights(sizes)
+    shape = (sizes.heads, 2 * sizes.max_positions - 1)
+    weights["distance_bias"] = np.random.default_rng(5).normal(size=shape).astype(np.float32)
+    texts = random_texts(sizes, (1, 16, 17, 45, 138))
+    states = encoder(sizes, weights, kernels, dtype).states(*pack(texts), 2)
+    expected = np.concatenate([forward(sizes, weights, ids)[1] for ids in texts])
+    assert_states_agree(states, expected, dtype)
+    alone = encoder(sizes, weights, kernels, dtype).states(*pack(texts[3:4]), 1)
+    assert np.array_equal(alone, states[34:79])
+
+
+@KERNELS
 def test_ernie_adds_its_task_row(kernels, dtype):
     sizes = Sizes(layers=1)
     weights = make_weights(sizes)

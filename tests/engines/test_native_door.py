@@ -128,6 +128,12 @@ def test_a_missing_size(weights):
         ("layers.1.output.weight", np.full((64, 96), np.nan, np.float32), "is not finite"),
         ("layers.1.output_norm.bias", np.full(64, np.inf, np.float32), "is not finite"),
         ("relative_bias", np.zeros((32, 4), np.float32), "is not part of this shape"),
+        (
+            "distance_bias",
+            np.zeros((4, 3), np.float32),
+            r"has shape \(4, 3\); expected \(4, 1039\)",
+        ),
+        ("distance_bias", np.full((4, 1039), np.nan, np.float32), "is not finite"),
     ],
 )
 def test_bad_weights(weights, name, array, message):
@@ -221,11 +227,6 @@ def test_the_environment_chooses_kernels(weights, monkeypatch):
     with pytest.raises(ValueError, match="abacus"):
         NativeEngine(transformer_shape(), weights, Head(("mean",)))
     assert NativeEngine(transformer_shape(), weights, Head(("mean",)), kernels="portable").kernels
-
-
-def test_relative_positions_are_refused(weights):
-    with pytest.raises(ValueError, match="use engine='reference'"):
-        NativeEngine(transformer_shape(relative_buckets=32), weights, Head(("mean",)))
 
 
 def test_without_the_extension_the_reason_is_said(weights, monkeypatch):

@@ -20,10 +20,6 @@ def test_auto_is_native_where_it_can(model_folder):
     assert SentenceModel(model_folder("bert")).describe()["dtype"] == "float32"
 
 
-def test_auto_is_reference_for_relative_positions(model_folder):
-    assert SentenceModel(model_folder("mpnet")).describe()["engine"] == "reference"
-
-
 def test_auto_is_reference_where_nothing_is_built(model_folder, monkeypatch):
     monkeypatch.setattr(opening, "native_problem", lambda: "no compiler")
     described = SentenceModel(model_folder("bert")).describe()
@@ -40,7 +36,7 @@ def test_native_agrees_with_reference(model_folder, dtype, worst):
 
 
 @built
-@pytest.mark.parametrize("architecture", ["ernie", "roberta", "xlm-roberta", "distilbert"])
+@pytest.mark.parametrize("architecture", ["ernie", "roberta", "xlm-roberta", "distilbert", "mpnet"])
 def test_native_agrees_with_reference_on_any_architecture(model_folder, architecture):
     fast = SentenceModel(model_folder(architecture), engine="native").encode(TEXTS)
     slow = SentenceModel(model_folder(architecture), engine="reference").encode(TEXTS)

@@ -15,8 +15,9 @@ from tests.tiny_models import ARCHITECTURES
 from text2vec.arrays import PackedBatch
 from text2vec.engines import reference
 from text2vec.engines.batching import gather_texts
+from text2vec.engines.distances import relative_position_buckets
 from text2vec.engines.pooling import Head
-from text2vec.engines.reference import ReferenceEngine, relative_position_buckets
+from text2vec.engines.reference import ReferenceEngine
 from text2vec.models.architectures import read_shape
 from text2vec.models.checkpoint import load_weights
 

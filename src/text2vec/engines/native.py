@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from text2vec.arrays import FloatMatrix, PackedBatch
+from text2vec.engines.distances import distance_bias
 from text2vec.engines.pooling import Head
 from text2vec.models.architectures import TransformerShape
 from text2vec.models.q4_table import Q4Table
@@ -124,14 +127,23 @@ def native_supports(shape: TransformerShape) -> bool:
     Returns
     -------
     bool
-        False for relative positions (MPNet), and for activations that it lacks.
+        False for activations that it lacks.
 
     Examples
     --------
     >>> native_supports(TransformerShape("bert", 8, 1, 2, 16, 30, 12))
     True
     """
-    return not shape.relative_buckets and shape.activation in _ACTIVATIONS
+    return shape.activation in _ACTIVATIONS
+
+
+def _arrays(shape: TransformerShape, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the weights as the extension takes them."""
+    arrays = {k: v.blocks if isinstance(v, Q4Table) else v for k, v in weights.items()}
+    if shape.relative_buckets:
+        table = np.asarray(arrays.pop("relative_bias"), np.float32)
+        arrays["distance_bias"] = distance_bias(table, shape.max_positions)
+    return arrays
 
 
 class NativeEngine:
@@ -181,11 +193,6 @@ class NativeEngine:
         problem = native_problem()
         if problem is not None:
             raise ImportError(problem)
-        if shape.relative_buckets:
-            raise ValueError(
-                f"engine 'native' has no relative positions, which {shape.architecture} needs; "
-                "use engine='reference'"
-            )
         if kernels == "auto":
             kernels = os.environ.get(KERNELS_VARIABLE) or "auto"
         self.dtype = dtype
@@ -193,7 +200,7 @@ class NativeEngine:
         self._head = head
         self._encoder = _extension().Encoder(
             {name: getattr(shape, name) for name in _SHAPE_FIELDS},
-            {k: v.blocks if isinstance(v, Q4Table) else v for k, v in weights.items()},
+            _arrays(shape, weights),
             list(head.pooling),
             dtype,
             kernels,

@@ -20,11 +20,12 @@ from text2vec.engines.batching import (
     plan_batches,
     token_places,
 )
+from text2vec.engines.distances import relative_position_buckets
 from text2vec.engines.pooling import ACTIVATIONS, Head
 from text2vec.engines.threads import single_threaded_blas
 from text2vec.models.architectures import TransformerShape
 
-__all__ = ["ReferenceEngine", "relative_position_buckets"]
+__all__ = ["ReferenceEngine"]
 
 TOKEN_BUDGET = 1024
 """Tokens that one thread computes together: enough for BLAS, little enough for the cache."""
@@ -246,39 +247,3 @@ def _score_blocks(lengths: IntVector, heads: int) -> Iterator[tuple[int, int, sl
         for text in range(first, end, n_texts):
             for head in range(0, heads, n_heads):
                 yield text, min(text + n_texts, end), slice(head, head + n_heads)
-
-
-def relative_position_buckets(length: int, n_buckets: int, max_distance: int = 128) -> IntVector:
-    """Return MPNet's bucket for each pair of positions.
-
-    Parameters
-    ----------
-    length
-        Tokens of the longest text.
-    n_buckets
-        Rows of the bias table; half for each direction.
-    max_distance
-        Beyond it all pairs share the last bucket.
-
-    Returns
-    -------
-    IntVector
-        Shape ``(length, length)``: query position by key position.
-
-    Notes
-    -----
-    Source: Raffel et al. 2019, arXiv:1910.10683, section 2.1, as MPNet uses it in transformers.
-
-    Examples
-    --------
-    >>> relative_position_buckets(3, 32).tolist()
-    [[0, 17, 18], [1, 0, 17], [2, 1, 0]]
-    """
-    distance = np.arange(length)[:, None] - np.arange(length)[None, :]
-    half = n_buckets // 2
-    exact = half // 2
-    far = np.abs(distance)
-    ratio = np.log(np.maximum(far, 1) / exact) / np.log(max_distance / exact)
-    coarse = np.minimum(exact + (ratio * (half - exact)).astype(np.int64), half - 1)
-    buckets: IntVector = np.where(far < exact, far, coarse)
-    return buckets + np.where(distance < 0, half, 0)
