@@ -277,9 +277,8 @@ def test_search_agrees_with_sorting_everything(tmp_path, run, model, chunk_size)
     texts = [f"text {n % 40}" for n in range(60)]  # some twice: ties
     path = tmp_path / "a.txt"
     path.write_text("\n".join(texts), encoding="utf-8")
-    scores = model.similarity(
-        model.vector("text")[None], np.array([model.vector(text) for text in texts])
-    )[0]
+    vectors = np.array([model.vector(text) for text in texts])
+    scores = model.similarity_pairwise(model.vector("text")[None].repeat(60, axis=0), vectors)
     expected = sorted(range(60), key=lambda place: (-scores[place], place))[:12]
     words = ("search", "text", "--input", path, "--chunk-size", chunk_size, "--top-k", 12)
     found = json.loads(run(*words, "--json").out)

@@ -208,7 +208,9 @@ def _scored_rows(
 
     query = encode_texts(model, [args.query], args).embeddings
     for block in encode_blocks(model, source, args):
-        scores = model.similarity(query, block.embeddings)[0].tolist()
+        # Row by row: in a matrix product equal rows may differ in their last bit.
+        queries = query.repeat(len(block.embeddings), axis=0)
+        scores = model.similarity_pairwise(queries, block.embeddings).tolist()
         for (line, (text,)), score in zip(block.records, scores, strict=True):
             yield score, line, text
 
