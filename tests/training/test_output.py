@@ -22,7 +22,7 @@ from text2vec.training.run import train
 def test_the_average_of_models_is_written(model_folder, tmp_path):
     folder = model_folder("bert")
     other = tmp_path / "other"
-    merge_models([folder, folder], [0.5, 0.5], other)
+    merge_models([str(folder), folder], [0.5, 0.5], str(other))
     before, after = (load_file(f / "model.safetensors") for f in (folder, other))
     for name, value in before.items():
         np.testing.assert_allclose(after[name], value, atol=1e-7)

@@ -67,7 +67,9 @@ def average_states(
     return merged
 
 
-def merge_models(models: Sequence[str | Path], weights: Sequence[float], output: Path) -> None:
+def merge_models(
+    models: Sequence[str | Path], weights: Sequence[float], output: str | Path
+) -> None:
     """Write the weighted average of models; tokenizer and settings are those of the first.
 
     Parameters
@@ -89,8 +91,9 @@ def merge_models(models: Sequence[str | Path], weights: Sequence[float], output:
     states = [network.state_dict() for network in networks]
     networks[0].load_state_dict(average_states(states, weights))
     parts = " + ".join(f"{w:g} x {Path(str(m)).name}" for w, m in zip(weights, models, strict=True))
-    card = f"# {output.name}\n\nThe weighted average {parts}, weight by weight.\n"
-    write_network(networks[0], specs[0], card, output)
+    folder = Path(output).absolute()
+    card = f"# {folder.name}\n\nThe weighted average {parts}, weight by weight.\n"
+    write_network(networks[0], specs[0], card, folder)
 
 
 def merge_with_start(network: SentenceNetwork, start: SentenceNetwork, share: float) -> None:
