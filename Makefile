@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 demo: .venv/demo.stamp        ## encode a dozen sentences in ten languages and compare them
 	$(BIN)/python examples/demo.py
 
-model: .venv/demo.stamp       ## build the default model into the user's cache
+model: .venv/demo.stamp       ## build the base of the default model into the user's cache
 	$(BIN)/text2vec build-model
 
 test: .venv/test.stamp        ## the fast suite, under five minutes on two cores

@@ -33,11 +33,8 @@ def main() -> None:
     """Run the demo."""
     clock = time.perf_counter()
     from text2vec import SentenceModel
-    from text2vec.models.base_model.builder import build_base_model
 
     clock = step("import", clock)
-    build_base_model()
-    clock = step("get the default model", clock)
     model = SentenceModel()
     clock = step("open it", clock)
     embeddings = model.encode([text for _, text in SENTENCES])

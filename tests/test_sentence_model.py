@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from sentence_transformers import SentenceTransformer
 
 from tests.tiny_models import SENTENCES, write_sentence_transformers
-from text2vec import EncodeOptions, ModelFormatError, ModelNotFoundError, SentenceModel
+from text2vec import EncodeOptions, ModelFormatError, SentenceModel
 from text2vec.engines.native import native_problem
+from text2vec.models.locate import DEFAULT_MODEL
 from text2vec.pipeline import EncodeKeywords
 
 ALONE = 1e-6  # what company may change in a vector of length 1
@@ -324,16 +325,14 @@ def test_open_impossible_option_is_refused(folder, options, message):
         SentenceModel(folder, **options)
 
 
-def test_open_default_model_that_is_absent_says_how_to_get_it():
-    with pytest.raises(ModelNotFoundError, match=r"run: text2vec build-model"):
-        SentenceModel()
-
-
-def test_open_default_model_is_not_a_folder_of_its_name_here(tmp_path, monkeypatch):
-    (tmp_path / "multilingual-e5-small").mkdir()
+def test_open_without_a_name_is_the_model_of_the_package(tmp_path, monkeypatch):
+    (tmp_path / DEFAULT_MODEL).mkdir()  # a folder of that name is not meant
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ModelNotFoundError, match="the default model is not in"):
-        SentenceModel()
+    model = SentenceModel()
+    facts = model.describe()
+    assert (model.name, model.dim, facts["dtype"]) == (DEFAULT_MODEL, 384, "int8")
+    cat, katze, train = model.encode(["A cat sleeps.", "Eine Katze schläft.", "火车八点出发。"])
+    assert cat @ katze > cat @ train
 
 
 def test_open_without_tokenizer_is_refused(folder, tmp_path):

@@ -11,11 +11,11 @@ import pytest
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """A cache folder of its own, and the places in it, as ``models.locate`` gives them."""
-    default = tmp_path / "models" / "default"
-    locate = SimpleNamespace(cache_home=lambda: tmp_path, default_model_folder=lambda: default)
+    base = tmp_path / "models" / "base"
+    locate = SimpleNamespace(cache_home=lambda: tmp_path, base_model_folder=lambda: base)
     monkeypatch.setitem(sys.modules, "text2vec.models.locate", locate)
     monkeypatch.setattr("text2vec.__version__", "9.8.7", raising=False)
-    return default
+    return base
 
 
 @pytest.fixture
@@ -32,29 +32,26 @@ def built(monkeypatch):
     return calls
 
 
-def test_info_without_a_model_says_how_to_get_it(run, cache):
+def test_info_describes_the_default_model(run, cache, model):
     facts = json.loads(run("info", "--json").out)
     assert facts["text2vec"] == "9.8.7"
-    assert facts["model"] is None
-    assert facts["default_model"] == {
+    assert facts["model"] == model.describe()
+    assert model.opened_with[0] is None
+    assert facts["machine"]["usable_cores"] >= 1
+    assert facts["versions"]["numpy"]
+    assert "  dim: 8\n  threads: 2\n  notes: made for tests\n" in run("info").out
+
+
+def test_info_says_how_to_get_the_base_model(run, cache, model):
+    facts = json.loads(run("info", "--json").out)
+    assert facts["base_model"] == {
         "folder": str(cache),
         "there": False,
         "get_it_with": "text2vec build-model",
     }
-    assert facts["machine"]["usable_cores"] >= 1
-    assert facts["versions"]["numpy"]
-    words = run("info").out
-    assert "get_it_with: text2vec build-model\n" in words
-    assert "model: none\n" in words
-
-
-def test_info_describes_the_default_model(run, cache, model):
+    assert "get_it_with: text2vec build-model\n" in run("info").out
     cache.mkdir(parents=True)
-    facts = json.loads(run("info", "--json").out)
-    assert facts["model"] == model.describe()
-    assert facts["default_model"]["get_it_with"] is None
-    assert model.opened_with[0] is None
-    assert "  dim: 8\n  threads: 2\n  notes: made for tests\n" in run("info").out
+    assert json.loads(run("info", "--json").out)["base_model"]["get_it_with"] is None
 
 
 def test_info_describes_a_named_model(run, cache, model):

@@ -55,7 +55,7 @@ def test_check_prints_ok_or_the_difference(folder, data, tmp_path, capsys):
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert [line[:4] for line in lines] == ["ok  ", "DIFF", "ok  "]
-    assert f"--model {folder} --dtype float32 --task bq" in lines[1]
+    assert f"--model {folder} --task bq" in lines[1]
     assert "1 of 3 rows differ" in err
 
 

@@ -9,8 +9,10 @@ import pytest
 from text2vec.errors import ModelNotFoundError
 from text2vec.models import locate
 from text2vec.models.locate import (
+    BASE_MODEL,
     DEFAULT_MODEL,
     ModelSource,
+    base_model_folder,
     cache_home,
     default_model_folder,
     locate_model,
@@ -117,19 +119,26 @@ def test_locate_possible_revision_is_asked_for(asked, revision):
     assert asked == ["owner/name"]
 
 
-def test_locate_default_model_is_its_folder_once_built(asked):
-    with pytest.raises(
-        ModelNotFoundError, match=r"the default model is not in .*text2vec build-mod"
-    ):
-        locate_model(ModelSource(DEFAULT_MODEL))
-    default_model_folder().mkdir(parents=True)
+def test_locate_default_model_is_in_the_package(asked, monkeypatch, tmp_path):
     assert locate_model(ModelSource(DEFAULT_MODEL)) == default_model_folder()
+    assert default_model_folder().parent.parent == Path(locate.__file__).parents[1]
+    monkeypatch.setattr(locate, "_ASSETS", tmp_path)
+    with pytest.raises(ModelNotFoundError, match=f"{DEFAULT_MODEL} is not in .*install the pack"):
+        locate_model(ModelSource(DEFAULT_MODEL))
+    assert asked == []
+
+
+def test_locate_base_model_is_its_folder_once_built(asked):
+    with pytest.raises(ModelNotFoundError, match=f"{BASE_MODEL} is not in .*text2vec build-mod"):
+        locate_model(ModelSource(BASE_MODEL))
+    base_model_folder().mkdir(parents=True)
+    assert locate_model(ModelSource(BASE_MODEL)) == base_model_folder()
     assert asked == []
 
 
 def test_cache_home_without_variables_is_in_the_home(tmp_path):
     assert cache_home() == tmp_path / ".cache" / "text2vec"
-    assert default_model_folder() == cache_home() / "models" / "multilingual-e5-small"
+    assert base_model_folder() == cache_home() / "models" / BASE_MODEL
     assert not cache_home().exists()
 
 

