@@ -311,7 +311,8 @@ def correlation_distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor
     lengths = own.norm() * wanted.norm()
     if n_texts < 3 or not lengths > 0:
         return 0.0 * embeddings.float().sum()
-    return 1 - (own * wanted).sum() / lengths
+    distance: Tensor = 1 - (own * wanted).sum() / lengths
+    return distance
 
 
 def margin_mse_loss(
