@@ -37,19 +37,17 @@ def format_table(page: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        A row each encoder; encoders held to a family come last; empty cells were not measured.
+        A row each encoder; encoders held to a family come last; empty cells were not measured, and
+        a column without any is left out.
     """
     encoders = page["encoders"]
     names = sorted(
         encoders, key=lambda name: (encoders[name]["family"] != "", -_speed(encoders[name]))
     )
-    lines = [
-        _describe(page),
-        "",
-        f"| {' | '.join(_COLUMNS)} |",
-        "|" + "---|" * len(_COLUMNS),
-        *(f"| {' | '.join([name, *_cells(encoders[name])])} |" for name in names),
-    ]
+    rows = [_COLUMNS, *((name, *_cells(encoders[name])) for name in names)]
+    columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
+    head, *body = [f"| {' | '.join(row)} |" for row in zip(*columns, strict=True)]
+    lines = [_describe(page), "", head, "|" + "---|" * len(columns), *body]
     for command, found in page.get("command", {}).items():
         lines += ["", f"`{command}`: {found['seconds']:.2f} s, {found['peak_memory_mb']:.0f} MB."]
     return "\n".join(lines)
