@@ -116,7 +116,11 @@ def start_text2vec(opening: Opening, *, engine: str, dtype: str, kernels: str = 
     def encode(texts: Sequence[str], batch_size: int) -> Any:
         return model.encode(texts, batch_size=batch_size or None)
 
-    encode.facts = model.describe()  # type: ignore[attr-defined]
+    # Not where the files lie: that is a matter of one machine.
+    facts = {
+        key: value for key, value in model.describe().items() if key not in {"model", "folder"}
+    }
+    encode.facts = facts  # type: ignore[attr-defined]
     return encode
 
 

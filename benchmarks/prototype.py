@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peers import read_max_length
 
 _FLOATS = ctypes.POINTER(ctypes.c_float)
 _CHUNKS = {False: 384, True: 768}
@@ -133,8 +133,7 @@ def _open_tokenizer(folder: Path) -> Any:
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
-    config = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
-    tokenizer.enable_truncation(int(config["max_seq_length"]))
+    tokenizer.enable_truncation(read_max_length(folder))
     return tokenizer
 
 

@@ -9,17 +9,18 @@ from peers import BASELINE
 
 from text2vec.evaluation.charts import bar_chart
 
-_COLUMNS = (
-    "encoder",
-    "short texts/s",
-    "ratio",
-    "of the machine",
-    "256 tokens, texts/s",
-    "card's QPS",
-    "one text, ms",
-    "MB",
-    "cold start, s",
-)
+_COLUMNS = {
+    "encoder": "",
+    "short texts/s": "",
+    "ratio": f"ratio: to {BASELINE}",
+    "of the machine": "of the machine: share of its own rate of matrix products in that precision",
+    "256 tokens, texts/s": "",
+    "card's QPS": "",
+    "one text, ms": "one text: of 10 tokens, one thread, p50",
+    "MB": "MB: peak memory of the process",
+    "cold start, s": "cold start: from a shell to one text's vector",
+}
+"""Heading -> what the line above the table says of it."""
 _STYLE = (
     "text{font:13px sans-serif;fill:#333}.name{text-anchor:end}"
     ".ours{fill:#2563eb}.other{fill:#9aa5b8}"
@@ -44,10 +45,17 @@ def format_table(page: Mapping[str, Any]) -> str:
     names = sorted(
         encoders, key=lambda name: (encoders[name]["family"] != "", -_speed(encoders[name]))
     )
-    rows = [_COLUMNS, *((name, *_cells(encoders[name])) for name in names)]
+    rows = [tuple(_COLUMNS), *((name, *_cells(encoders[name])) for name in names)]
     columns = [column for column in zip(*rows, strict=True) if any(column[1:])]
     head, *body = [f"| {' | '.join(row)} |" for row in zip(*columns, strict=True)]
-    lines = [_describe(page), "", head, "|" + "---|" * len(columns), *body]
+    legend = [_COLUMNS[column[0]] for column in columns if _COLUMNS[column[0]]]
+    lines = [
+        f"{'; '.join([_describe(page), *legend])}.",
+        "",
+        head,
+        "|" + "---|" * len(columns),
+        *body,
+    ]
     for command, found in page.get("command", {}).items():
         lines += ["", f"`{command}`: {found['seconds']:.2f} s, {found['peak_memory_mb']:.0f} MB."]
     return "\n".join(lines)
@@ -77,10 +85,7 @@ def _describe(page: Mapping[str, Any]) -> str:
     return (
         f"{short['n_texts']:,} short texts ({short['source'].partition(';')[0]}; "
         f"{short['n_tokens']:,} tokens), {page['threads']} threads of {machine['cpu']} ({best}), "
-        f"{page['date'][:10]}, medians of {page['rounds']} rounds; ratio: to {BASELINE}; of the "
-        f"machine: share of its own rate of matrix products in that precision; one text: of 10 "
-        f"tokens, one thread, p50; MB: peak memory of the process; cold start: from a shell to one "
-        f"text's vector."
+        f"{page['date'][:10]}, medians of {page['rounds']} rounds"
     )
 
 

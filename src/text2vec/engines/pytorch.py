@@ -21,6 +21,7 @@ __all__ = ["TorchEngine", "load_transformer", "open_torch_engine"]
 TOKEN_BUDGET = 8192
 """Tokens of one forward pass: enough to fill a small GPU, little enough for its memory."""
 _DTYPES = ("float32", "float16", "bfloat16")
+_PLACES = {"trust_remote_code": False, "local_files_only": True}
 
 
 class TorchEngine:
@@ -125,9 +126,8 @@ def open_torch_engine(
             device = "mps"
     if num_threads is not None:
         torch.set_num_threads(num_threads)
-    places = {"trust_remote_code": False, "local_files_only": True}
     try:
-        config = transformers.AutoConfig.from_pretrained(str(body), **places)
+        config = transformers.AutoConfig.from_pretrained(str(body), **_PLACES)
         # Of an encoder-decoder (T5) only the encoder can embed.
         both = getattr(config, "is_encoder_decoder", False)
         kind = transformers.AutoModelForTextEncoding if both else transformers.AutoModel
@@ -172,9 +172,8 @@ def load_transformer(kind: Any, body: Path, **keywords: Any) -> Any:
     try:
         model, found = kind.from_pretrained(
             str(body),
-            trust_remote_code=False,
-            local_files_only=True,
             output_loading_info=True,
+            **_PLACES,
             **keywords,
         )
     finally:

@@ -302,11 +302,8 @@ def correlation_distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor
     """
     n_texts = len(embeddings)
     left, right = torch.triu_indices(n_texts, n_texts, 1)
-    own, wanted = (
-        F.normalize(matrix.float(), dim=-1)[left] * F.normalize(matrix.float(), dim=-1)[right]
-        for matrix in (embeddings, targets)
-    )
-    own, wanted = own.sum(-1), wanted.sum(-1)
+    units = [F.normalize(matrix.float(), dim=-1) for matrix in (embeddings, targets)]
+    own, wanted = ((unit[left] * unit[right]).sum(-1) for unit in units)
     own, wanted = own - own.mean(), wanted - wanted.mean()
     lengths = own.norm() * wanted.norm()
     if n_texts < 3 or not lengths > 0:
