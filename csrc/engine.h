@@ -19,7 +19,7 @@ struct Engine {
   const char* variant;  // "vnni": which instructions of the family
   Dtype dtype;
   unsigned features;  // what the machine must have, see processor.h
-  bool automatic;     // whether "auto" may choose it: not what is for tests, or untried
+  bool automatic;     // whether "auto" may choose it: not what is there for tests
 
   // Bytes of packed panels for padded dimensions.
   size_t (*panel_bytes)(int outputs, int inputs);

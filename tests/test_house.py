@@ -102,6 +102,8 @@ def test_every_command_stands_in_the_readme():
         "info",
         "build-model",
         "pack-model",
+        "merge-models",
+        "train",
         "evaluate",
     ):
         assert f"text2vec {command}" in page

@@ -33,8 +33,6 @@ constexpr unsigned kNeeds = kAvx512 | kAvx512Bf16 | kAmx;
 }  // namespace
 
 namespace text2vec {
-// Not for "auto" yet: the tiles were tested emulated, and never ran on a processor that has them.
-const Engine amx_bfloat16 =
-    make_engine<Bfloat16, Float>("amx", "tiles", Dtype::bfloat16, kNeeds, false);
-const Engine amx_int8 = make_engine<Int8, Float>("amx", "tiles", Dtype::int8, kNeeds, false);
+const Engine amx_bfloat16 = make_engine<Bfloat16, Float>("amx", "tiles", Dtype::bfloat16, kNeeds);
+const Engine amx_int8 = make_engine<Int8, Float>("amx", "tiles", Dtype::int8, kNeeds);
 }  // namespace text2vec

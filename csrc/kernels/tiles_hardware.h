@@ -11,10 +11,11 @@
 namespace {
 
 // The compiler must not move reads and writes of memory across: some versions of the intrinsics do
-// not say that they read memory.
-inline void memory_barrier() {
+// not say that they read memory, or name eight bytes of what they read. `used` is what they read, so
+// that writing it counts.
+inline void memory_barrier(const void* used = nullptr) {
 #if defined(__GNUC__)
-  __asm__ volatile("" ::: "memory");
+  __asm__ volatile("" ::"r"(used) : "memory");
 #else
   _ReadWriteBarrier();
 #endif
@@ -34,7 +35,7 @@ struct HardwareTiles {
       memset(&config, 0, sizeof config);
       config.palette = 1;
       for (int i = 0; i < 8; i++) config.bytes_per_row[i] = kTileBytes, config.rows[i] = kTileSize;
-      memory_barrier();
+      memory_barrier(&config);
       _tile_loadconfig(&config);
       memory_barrier();
     }

@@ -100,6 +100,22 @@ def test_cross_lingual_rows_keep_their_pair(tmp_path):
         read_groups(source, tmp_path, TextTable(), 1)
 
 
+def test_translations_have_the_first_file_on_the_left(tmp_path):
+    for language in ("en", "de", "fr"):
+        rows = [pair(f"{language} {i} left", f"{language} {i} right", i % 5) for i in range(30)]
+        write_jsonl(tmp_path / f"{language}.jsonl", rows)
+    table = TextTable()
+    files = ("en.jsonl", "de.jsonl", "fr.jsonl")
+    source = SourceRecipe("s", files, "distill-translation", cross_lingual=2)
+    (group,) = read_groups(source, tmp_path, table, 1)
+    drawn = [tuple(table.texts[i].split() for i in row) for row in group.rows]
+    assert len(drawn) == 120
+    assert all(english[0] == "en" and english[1:] == other[1:] for english, other in drawn)
+    assert {other[0] for _, other in drawn} == {"de", "fr"}
+    with pytest.raises(ValueError, match=r"columns is .*; expected the names of two"):
+        SourceRecipe("s", files, "distill-translation")
+
+
 def test_texts_are_joined_into_documents(tmp_path):
     rows = [{"t": f"t{i}"} for i in range(20)]
     groups, texts = read(

@@ -175,6 +175,16 @@ def test_correlation_distillation_is_numpys_correlation_of_all_pairs():
     assert (nothing.item(), two.grad.abs().sum().item()) == (0.0, 0.0)
 
 
+def test_translation_distillation_draws_every_column_to_one_target():
+    columns = rows(2)
+    teacher = torch.randn(columns[0].shape, generator=torch.Generator().manual_seed(3))
+    labels = teacher[:, None].expand(-1, 2, -1)
+    ours = evaluate_loss(find_loss("distill-translation"), columns, labels, {})
+    cosine = torch.nn.functional.cosine_similarity
+    expected = 1 - (cosine(columns[0], teacher).mean() + cosine(columns[1], teacher).mean()) / 2
+    assert ours.item() == pytest.approx(expected.item(), abs=TOLERANCE)
+
+
 def test_margin_mse_equals_sentence_transformers(st):
     columns, margins = rows(3), torch.linspace(-1, 1, 12)
     loss = st.MarginMSELoss(Columns(), similarity_fct=losses.cosine_scores)

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from tests.tiny_models import write_sentence_transformers
 from tests.training.test_run import RECIPE
@@ -26,6 +26,27 @@ def test_the_average_of_models_is_written(model_folder, tmp_path):
     before, after = (load_file(f / "model.safetensors") for f in (folder, other))
     for name, value in before.items():
         np.testing.assert_allclose(after[name], value, atol=1e-7)
+
+
+def test_the_command_averages_models(model_folder, tmp_path, capsys):
+    folders = [str(model_folder("bert")), str(tmp_path / "zero")]
+    merge_models([folders[0]], [1.0], folders[1])
+    weights = load_file(tmp_path / "zero" / "model.safetensors")
+    save_file({name: 0 * value for name, value in weights.items()}, tmp_path / "zero.safetensors")
+    (tmp_path / "zero.safetensors").replace(tmp_path / "zero" / "model.safetensors")
+    output = str(tmp_path / "quarter")
+    words = ["merge-models", "--model", folders[0], "--model", folders[1], "--output", output]
+    assert main([*words, "--weight", "0.25", "--weight", "0.75", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"folder": output}
+    merged = load_file(tmp_path / "quarter" / "model.safetensors")
+    for name, value in weights.items():
+        np.testing.assert_allclose(merged[name], value / 4, atol=1e-7)
+    assert "0.25 x" in (tmp_path / "quarter" / "README.md").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main([*words, "--weight", "1"])
+    assert "one weight for each model" in capsys.readouterr().err
+    assert main([*words, "--weight", "0.5", "--weight", "0.75"]) == 1
+    assert "of sum 1" in capsys.readouterr().err
 
 
 def test_models_that_do_not_fit_are_refused():

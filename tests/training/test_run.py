@@ -18,8 +18,10 @@ from safetensors.numpy import load_file
 from tests.training.conftest import scored_rows, write_jsonl
 from text2vec import SentenceModel
 from text2vec.errors import TrainingError
+from text2vec.training.preparation import prepare
 from text2vec.training.recipe import parse_recipe
 from text2vec.training.run import train
+from text2vec.training.teacher import teacher_targets
 from text2vec.training.trainer import PlanTrainer
 
 pytestmark = pytest.mark.filterwarnings("default")  # of the libraries, on saving and loading
@@ -211,6 +213,7 @@ def test_all_losses_and_adapters_train_in_one_run(model_folder, data_folder, tmp
             ("distill-mse", "t", 'columns = ["a"]\njoin = [2, 3]\nevery = 2'),
             ("distill-cosine", "t", 'columns = ["a"]\nevery = 3\nloss_weight = 20'),
             ("distill-correlation", "t", 'columns = ["a", "p"]\nevery = 2'),
+            ("distill-translation", "t", 'columns = ["a", "p"]\nevery = 3'),
         )
         if name != "cosine-mse"
     )
@@ -262,6 +265,21 @@ def test_a_first_stage_ends_early_and_the_next_one_has_another_teacher(
     asked = recipe(tmp_path / "one", more=source)
     asked = dataclasses.replace(asked, teacher=str(model_folder("roberta")))
     assert train(asked, data_folder, tmp_path / "two").steps == 6
+
+
+def test_the_teacher_of_a_source_reads_the_first_of_translations(model_folder, data_folder):
+    source = (
+        '[[source]]\nname = "r"\nfiles = ["train/a.jsonl"]\nloss = "distill-translation"\n'
+        f'columns = ["sentence2", "sentence1"]\nteacher = "{model_folder("roberta")}"\nrows = 5\n'
+    )
+    preparation = prepare(recipe(model_folder("bert"), more=source), data_folder)
+    (group,) = [group for group in preparation.corpus.groups if group.name == "r"]
+    places, embeddings = teacher_targets(preparation)["r"]
+    assert places.shape == (5, 2)
+    first = [preparation.corpus.table.texts[i] for i in group.rows[:, 0].tolist()]
+    expected = SentenceModel(str(model_folder("roberta"))).encode(first)
+    for column in places.T:
+        np.testing.assert_allclose(embeddings[column], expected, atol=1e-6)
 
 
 @pytest.mark.slow

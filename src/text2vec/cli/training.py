@@ -1,4 +1,4 @@
-"""The command train: it parses words, calls the rooms below and prints."""
+"""The commands train and merge-models: they parse words, call the rooms below and print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from text2vec.cli.evaluation import DATA_VARIABLE
 from text2vec.cli.options import add_command, file_name
 
-__all__ = ["add_commands", "run_train"]
+__all__ = ["add_commands", "run_merge_models", "run_train"]
 
 _EXAMPLES = """  text2vec train --recipe recipes/stsb-multi-cosent.toml --data ./data --dry-run
   text2vec train --recipe recipes/stsb-multi-cosent.toml --data ./data --output mine
@@ -22,10 +22,14 @@ _EXAMPLES = """  text2vec train --recipe recipes/stsb-multi-cosent.toml --data .
 
 A recipe is a TOML file; its keys are in text2vec.training.recipe. Checkpoints and logs go to
 OUTPUT.training. Ctrl-C ends a run with a checkpoint; --resume goes on with the very next batch."""
+_MERGE_EXAMPLES = """  text2vec merge-models --model a --weight 0.2 --model b --weight 0.8 --output c
+
+Each weight of the new model is the weighted average of theirs. Some of the base in a model that was
+trained on it brings back what training cost elsewhere; the tokenizer is the first one's."""
 
 
 def add_commands(commands: Any) -> None:
-    """Add train.
+    """Add train and merge-models.
 
     Parameters
     ----------
@@ -51,6 +55,31 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     command.set_defaults(run=run_train)
+    merge = add_command(
+        commands,
+        "merge-models",
+        "average the weights of models of one architecture",
+        examples=_MERGE_EXAMPLES,
+        parents=[],
+    )
+    merge.add_argument(
+        "--model",
+        type=file_name,
+        action="append",
+        required=True,
+        metavar="NAME",
+        help="folder or hub name; once for each model",
+    )
+    merge.add_argument(
+        "--weight",
+        type=float,
+        action="append",
+        required=True,
+        metavar="W",
+        help="once for each model, in the same order; their sum is 1",
+    )
+    merge.add_argument("--output", type=file_name, required=True, metavar="DIR", help="new folder")
+    merge.set_defaults(run=run_merge_models)
 
 
 def run_train(args: argparse.Namespace) -> None:
@@ -83,6 +112,25 @@ def run_train(args: argparse.Namespace) -> None:
     for name, value in result.after.items():
         sys.stdout.write(f"{name}: {result.before[name]:.2f} -> {value:.2f}\n")
     sys.stdout.write(f"{result.folder}\n")
+
+
+def run_merge_models(args: argparse.Namespace) -> None:
+    """Write the weighted average of models and print its folder.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments of ``merge-models``.
+    """
+    if len(args.weight) != len(args.model):
+        args.parser.error(
+            f"--weight is given {len(args.weight)} times and --model {len(args.model)} times; "
+            "expected one weight for each model"
+        )
+    from text2vec.training.merging import merge_models
+
+    merge_models(args.model, args.weight, args.output)
+    sys.stdout.write(_as_json({"folder": args.output}) if args.json else f"{args.output}\n")
 
 
 def _as_json(value: Mapping[str, Any]) -> str:

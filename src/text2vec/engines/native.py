@@ -98,8 +98,7 @@ def native_kernels() -> list[KernelReport]:
     Returns
     -------
     list[KernelReport]
-        ``auto`` takes the first of its dtype that misses nothing, but neither ``amx-emulated``
-        nor ``amx``, which has not yet been run on a processor that has it.
+        ``auto`` takes the first of its dtype that misses nothing, but never ``amx-emulated``.
 
     Examples
     --------

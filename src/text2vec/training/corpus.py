@@ -239,6 +239,8 @@ def _read_row(
     names, label = (columns[:2], columns[2]) if labelled else (columns, "")
     if source.needs == "positives" and len(columns) == 3 and columns[2] in _SCORE_NAMES:
         names, label = columns[:2], columns[2]
+    if source.needs == "translations" and not source.columns:
+        names = columns[:2]  # of a file of pairs
     texts = tuple(text_of(row, name, path) for name in names)
     if not label:
         return TrainingRow(texts, 0.0)
@@ -269,12 +271,24 @@ def _cross_lingual(
                 expected = f"the score of row {i} of {files[0]}, {first.label:g}"
                 raise bad_row(str(path), i, expected, f"{row.label:g}")
     rows = []
+    if source.needs == "translations":
+        return [row for _ in range(source.cross_lingual) for row in _translated(sides, random)]
     for _ in range(source.cross_lingual):
         left, right = random.integers(len(files), size=(2, len(sides[0])))
         for i, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
             texts = (sides[a][i].texts[0], sides[b][i].texts[1])
             rows.append(TrainingRow(texts, sides[0][i].label))
     return rows
+
+
+def _translated(
+    sides: Sequence[Sequence[TrainingRow]], random: np.random.Generator
+) -> Iterator[TrainingRow]:
+    """Yield each text of the first file with the one of another file that is drawn."""
+    for i, first in enumerate(sides[0]):
+        others = random.integers(1, len(sides), size=len(first.texts)).tolist()
+        for j, other in enumerate(others):
+            yield TrainingRow((first.texts[j], sides[other][i].texts[j]), 0.0)
 
 
 def _joined(

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
 
-__all__ = ["LOSSES", "LossRow", "Needs", "find_loss"]
+__all__ = ["LOSSES", "TAUGHT", "LossRow", "Needs", "find_loss"]
 
-Needs = Literal["scored", "classes", "positives", "triplets", "texts", "related", "margins"]
+Needs = Literal[
+    "scored", "classes", "positives", "triplets", "texts", "related", "translations", "margins"
+]
 """Rows that a loss reads: pairs with a score or a class, texts that mean the same, triplets
 (``margins``: with a teacher's), or texts with a teacher's embeddings, alone or (``related``) in
-rows of several that stand in a batch together."""
+rows of several that stand in a batch together; of ``translations`` the teacher reads the first."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,14 @@ _ROWS = (
     LossRow("distill-mse", "texts"),
     LossRow("distill-cosine", "texts"),
     LossRow("distill-correlation", "related", ranks=True),
+    LossRow("distill-translation", "translations"),
     LossRow("margin-mse", "margins"),
 )
 LOSSES: Mapping[str, LossRow] = MappingProxyType({row.name: row for row in _ROWS})
 """Name in a recipe -> loss."""
+
+TAUGHT: frozenset[Needs] = frozenset({"texts", "related", "translations"})
+"""What has a teacher's embeddings as labels."""
 
 
 def find_loss(name: str) -> LossRow:

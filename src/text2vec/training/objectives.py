@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from text2vec.training import losses
-from text2vec.training.loss_table import LossRow
+from text2vec.training.loss_table import TAUGHT, LossRow
 
 __all__ = ["CALLS", "evaluate_loss", "make_head"]
 
@@ -72,6 +72,11 @@ def _correlation(columns: Sequence[Tensor], labels: Tensor) -> Tensor:
     )
 
 
+def _translation(columns: Sequence[Tensor], labels: Tensor) -> Tensor:
+    # labels: (n_rows, n_columns, dim), the same for each column
+    return losses.cosine_distillation_loss(torch.cat(list(columns)), torch.cat(labels.unbind(1)))
+
+
 def _margin_mse(columns: Sequence[Tensor], labels: Tensor) -> Tensor:
     return losses.margin_mse_loss(columns[0], columns[1], columns[2], labels)
 
@@ -86,6 +91,7 @@ CALLS: Mapping[str, Callable[..., Tensor]] = MappingProxyType({
     "distill-mse": _mse,
     "distill-cosine": _cosine,
     "distill-correlation": _correlation,
+    "distill-translation": _translation,
     "margin-mse": _margin_mse,
 })
 """Name of a loss -> ``(columns, labels, **options)`` -> one number; ``columns`` are the embeddings
@@ -149,6 +155,6 @@ def evaluate_loss(
         return call(columns, labels, **settings)
     total = columns[0].new_zeros((), dtype=torch.float32)
     for dim in dims:
-        targets = labels[..., :dim] if row.needs in {"texts", "related"} else labels
+        targets = labels[..., :dim] if row.needs in TAUGHT else labels
         total = total + call(losses.matryoshka(columns, dim), targets, **settings)
     return total

@@ -18,6 +18,7 @@ _COLUMNS: Mapping[str, str] = {
     "margins": "the names of query, positive and negative",
     "texts": "the names of one or more texts",
     "related": "the names of two or more texts that belong together",
+    "translations": "the names of two or more texts that are translations, the teacher's first",
 }
 
 
@@ -44,7 +45,10 @@ class SourceRecipe:
         names the values that are used, all if empty.
     cross_lingual
         Row i of each file is the same pair in another language: first and second text are drawn
-        from the languages at random, ``cross_lingual`` times for each row.
+        from the languages at random, ``cross_lingual`` times for each row. For translations: each
+        text of the first file with that of another one.
+    teacher
+        Name or folder, where it is not the recipe's.
     weight, share
         Passes over this source for each epoch; or its share of all batches.
     every, loss_weight
@@ -88,6 +92,7 @@ class SourceRecipe:
     split_by: str = ""
     only: tuple[str, ...] = ()
     cross_lingual: int = 0
+    teacher: str = ""
     weight: float = 1.0
     share: float = 0.0
     every: int = 0
@@ -149,9 +154,10 @@ class SourceRecipe:
     def _check_columns(self) -> None:
         count = len(self.columns)
         exact = {"scored": 3, "classes": 3, "triplets": 3, "margins": 3}.get(self.needs)
-        several = self.needs in {"positives", "related"}
+        several = self.needs in {"positives", "related", "translations"}
         wrong = count != exact if exact else several and count == 1
         needed = several or self.needs in {"texts", "triplets", "margins"}
+        needed = needed and not (self.needs == "translations" and self.cross_lingual)
         if (count and wrong) or (needed and not count):
             raise ValueError(f"columns is {list(self.columns)}; expected {_COLUMNS[self.needs]}")
 

@@ -1,6 +1,6 @@
 """What the teacher says of texts: computed once with this machine's engine, and kept.
 
-The teacher is the recipe's, or the starting model.
+The teacher is the source's, the recipe's, or the starting model.
 """
 
 from __future__ import annotations
@@ -79,6 +79,9 @@ def teacher_targets(preparation: Preparation) -> dict[str, tuple[IntVector, Floa
             targets[group.name] = _embed_places(preparation, group, group.rows[:, 0])
         elif group.source.needs == "related":
             targets[group.name] = _embed_places(preparation, group, group.rows)
+        elif group.source.needs == "translations":
+            first = np.repeat(group.rows[:, :1], group.rows.shape[1], axis=1)
+            targets[group.name] = _embed_places(preparation, group, first)
     return targets
 
 
@@ -107,13 +110,13 @@ def _embed_places(
     preparation: Preparation, group: Group, places: IntVector
 ) -> tuple[IntVector, FloatMatrix]:
     spec = preparation.spec
-    name = preparation.recipe.teacher
+    name = group.source.teacher or preparation.recipe.teacher
     model = SentenceModel(
         name or spec.folder,
         max_seq_length=preparation.length_of(group),
         pooling=None if name else spec.pooling,
     )
-    if model.dim != spec.dim and group.source.needs == "texts":
+    if model.dim != spec.dim and group.source.needs in {"texts", "translations"}:
         raise ValueError(f"teacher {name!r} has {model.dim} dimensions; expected {spec.dim}")
     different, rows = np.unique(places, return_inverse=True)
     texts = [preparation.corpus.table.texts[i] for i in different.tolist()]

@@ -1,0 +1,95 @@
+"""The default model from the first file to the last, in one command; run again, it goes on.
+
+    pip install 'text2vec[model,train]'
+    python recipes/default_model.py --data DIR --work FOLDER
+
+DIR is the data folder. FOLDER gets a view of it with the articles and help pages beside its files,
+the models between the stages, and in the end ``small``, what the package carries. Debian's packages
+come from ``apt-get download``, or from ``--packages`` where they are at hand. Five hours on two
+cores that multiply bfloat16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+RECIPES = Path(__file__).resolve().parent
+BASE = "multilingual-e5-small"
+STAGES = (  # recipe, what of the base goes back into its result
+    ("default-model-1", 0.0),
+    ("default-model-2", 0.15),
+    ("default-model-3", 0.15),
+)
+HELP = tuple(
+    f"libreoffice-help-{language}"
+    for language in ("de", "en-us", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh-cn")
+)
+
+
+def run(words: Sequence[str | Path], folder: Path) -> None:
+    """Run a command in a folder and stop if it fails."""
+    print("$", *words, flush=True)
+    subprocess.run([str(word) for word in words], cwd=folder, check=True)
+
+
+def link_data(data: Path, view: Path) -> None:
+    """Make a folder whose ``eval`` and ``train`` hold links to the data folder's files."""
+    for part in ("eval", "train"):
+        (view / part).mkdir(parents=True, exist_ok=True)
+        for path in sorted((data / part).iterdir()):
+            link = view / part / path.name
+            if not link.exists():
+                link.symlink_to(path)
+
+
+def add_texts(view: Path, packages: Path | None, work: Path) -> None:
+    """Add news articles and help pages to the view, if they are not there yet."""
+    news = view / "train" / "news-zh.jsonl.gz"
+    if not news.exists():
+        run([sys.executable, RECIPES / "news_articles.py", "--output", news], work)
+    if (view / "train" / "help-mixed.jsonl.gz").exists():
+        return
+    if packages is None:
+        packages = work / "packages"
+        packages.mkdir(exist_ok=True)
+        run(["apt-get", "download", *HELP], packages)
+    words = [sys.executable, RECIPES / "help_pages.py", "--packages", packages]
+    run([*words, "--output", view / "train"], work)
+
+
+def main() -> None:
+    """Run every step that has not been done."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--packages", type=Path, help="folder of Debian's packages")
+    arguments = parser.parse_args()
+    work, view = arguments.work.resolve(), arguments.work.resolve() / "data"
+    text2vec = [sys.executable, "-m", "text2vec.cli.main"]
+    work.mkdir(parents=True, exist_ok=True)
+    link_data(arguments.data.resolve(), view)
+    packages = arguments.packages.resolve() if arguments.packages else None
+    add_texts(view, packages, work)
+    run([*text2vec, "build-model"], work)
+    for name, of_base in STAGES:
+        merged = work / f"{name}-merged"
+        if not (work / name).exists():
+            going_on = ["--resume"] if (work / f"{name}.training").exists() else []
+            words = ["train", "--recipe", RECIPES / f"{name}.toml", "--data", view]
+            run([*text2vec, *words, "--output", work / name, *going_on], work)
+        if of_base and not merged.exists():
+            words = ["merge-models", "--model", BASE, "--weight", str(of_base)]
+            words += ["--model", work / name, "--weight", str(1 - of_base), "--output", merged]
+            run([*text2vec, *words], work)
+    if not (work / "small").exists():
+        words = ["pack-model", "--model", work / f"{STAGES[-1][0]}-merged", "--output"]
+        run([*text2vec, *words, work / "small"], work)
+    print(work / "small")
+
+
+if __name__ == "__main__":
+    main()
