@@ -22,7 +22,7 @@ _EXAMPLES = """  text2vec train --recipe recipes/stsb-multi-cosent.toml --data .
 
 A recipe is a TOML file; its keys are in text2vec.training.recipe. Checkpoints and logs go to
 OUTPUT.training. Ctrl-C ends a run with a checkpoint; --resume goes on with the very next batch."""
-_MERGE_EXAMPLES = """  text2vec merge-models --model a --weight 0.2 --model b --weight 0.8 --output c
+_MERGE_EXAMPLES = """  text2vec merge-models --model a --weight .2 --model b --weight .8 --output c
 
 Each weight of the new model is the weighted average of theirs. Some of the base in a model that was
 trained on it brings back what training cost elsewhere; the tokenizer is the first one's."""
