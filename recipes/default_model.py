@@ -19,10 +19,10 @@ from pathlib import Path
 
 RECIPES = Path(__file__).resolve().parent
 BASE = "multilingual-e5-small"
-STAGES = (  # recipe, what of the base goes back into its result
-    ("default-model-1", 0.0),
-    ("default-model-2", 0.15),
-    ("default-model-3", 0.15),
+STAGES = (  # recipe, and the average that is made of its result: chosen on validation files
+    ("default-model-1", {}),
+    ("default-model-2", {BASE: 0.15, "default-model-2": 0.85}),
+    ("default-model-3", {BASE: 0.2, "default-model-2": 0.4, "default-model-3": 0.4}),
 )
 HELP = tuple(
     f"libreoffice-help-{language}"
@@ -75,15 +75,16 @@ def main() -> None:
     packages = arguments.packages.resolve() if arguments.packages else None
     add_texts(view, packages, work)
     run([*text2vec, "build-model"], work)
-    for name, of_base in STAGES:
+    for name, parts in STAGES:
         merged = work / f"{name}-merged"
         if not (work / name).exists():
             going_on = ["--resume"] if (work / f"{name}.training").exists() else []
             words = ["train", "--recipe", RECIPES / f"{name}.toml", "--data", view]
             run([*text2vec, *words, "--output", work / name, *going_on], work)
-        if of_base and not merged.exists():
-            words = ["merge-models", "--model", BASE, "--weight", str(of_base)]
-            words += ["--model", work / name, "--weight", str(1 - of_base), "--output", merged]
+        if parts and not merged.exists():
+            words = ["merge-models", "--output", merged]
+            for part, weight in parts.items():
+                words += ["--model", part if part == BASE else work / part, "--weight", str(weight)]
             run([*text2vec, *words], work)
     if not (work / "small").exists():
         words = ["pack-model", "--model", work / f"{STAGES[-1][0]}-merged", "--output"]
