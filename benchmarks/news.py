@@ -16,6 +16,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from manuals import write_rows
+
 TASKS = {"news-dd": ("first", "second"), "news-dc": ("title", "body")}
 OTHERS = 2  # pairs of score 0 for each of score 1
 
@@ -50,9 +52,8 @@ def main() -> None:
         articles = [json.loads(line) for line in lines]
     tasks = []
     for name, (left, right) in TASKS.items():
-        rows = [json.dumps(row, ensure_ascii=False) for row in pair_rows(articles, left, right)]
-        content = "".join(f"{row}\n" for row in rows).encode()
-        (arguments.output / f"{name}.jsonl.gz").write_bytes(gzip.compress(content, mtime=0))
+        rows = list(pair_rows(articles, left, right))
+        write_rows(arguments.output / f"{name}.jsonl.gz", rows)
         tasks.append(
             f'[[task]]\nname = "{name}"\nkind = "pairs"\nlanguage = "zh"\n'
             f'files = ["{name}.jsonl.gz"]\nscale = [0, 1]\n'

@@ -3,7 +3,7 @@
     pip install 'text2vec[model,train]'
     python recipes/default_model.py --data DIR --work FOLDER
 
-DIR is the data folder. FOLDER gets a view of it with the articles and help pages beside its files,
+DIR is the data folder. FOLDER gets a copy of it with the articles and help pages beside its files,
 the models between the stages, and in the end ``small``, what the package carries. Debian's packages
 come from ``apt-get download``, or from ``--packages`` where they are at hand. Five hours on two
 cores that multiply bfloat16.
@@ -12,10 +12,13 @@ cores that multiply bfloat16.
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from help_pages import PACKAGES
 
 RECIPES = Path(__file__).resolve().parent
 BASE = "multilingual-e5-small"
@@ -23,10 +26,6 @@ STAGES = (  # recipe, and the average that is made of its result: chosen on vali
     ("default-model-1", {}),
     ("default-model-2", {BASE: 0.15, "default-model-2": 0.85}),
     ("default-model-3", {BASE: 0.2, "default-model-2": 0.4, "default-model-3": 0.4}),
-)
-HELP = tuple(
-    f"libreoffice-help-{language}"
-    for language in ("de", "en-us", "es", "fr", "it", "nl", "pl", "pt", "ru", "zh-cn")
 )
 
 
@@ -36,29 +35,26 @@ def run(words: Sequence[str | Path], folder: Path) -> None:
     subprocess.run([str(word) for word in words], cwd=folder, check=True)
 
 
-def link_data(data: Path, view: Path) -> None:
-    """Make a folder whose ``eval`` and ``train`` hold links to the data folder's files."""
+def copy_data(data: Path, copy: Path) -> None:
+    """Copy ``eval`` and ``train``: training refuses links that lead out of its data folder."""
     for part in ("eval", "train"):
-        (view / part).mkdir(parents=True, exist_ok=True)
-        for path in sorted((data / part).iterdir()):
-            link = view / part / path.name
-            if not link.exists():
-                link.symlink_to(path)
+        shutil.copytree(data / part, copy / part, dirs_exist_ok=True)
 
 
-def add_texts(view: Path, packages: Path | None, work: Path) -> None:
-    """Add news articles and help pages to the view, if they are not there yet."""
-    news = view / "train" / "news-zh.jsonl.gz"
+def add_texts(copy: Path, packages: Path | None, work: Path) -> None:
+    """Add news articles and help pages to the copy, if they are not there yet."""
+    news = copy / "train" / "news-zh.jsonl.gz"
     if not news.exists():
         run([sys.executable, RECIPES / "news_articles.py", "--output", news], work)
-    if (view / "train" / "help-mixed.jsonl.gz").exists():
+    if (copy / "train" / "help-mixed.jsonl.gz").exists():
         return
     if packages is None:
         packages = work / "packages"
         packages.mkdir(exist_ok=True)
-        run(["apt-get", "download", *HELP], packages)
+        names = [f"libreoffice-help-{part}" for part in PACKAGES.values()]
+        run(["apt-get", "download", *names], packages)
     words = [sys.executable, RECIPES / "help_pages.py", "--packages", packages]
-    run([*words, "--output", view / "train"], work)
+    run([*words, "--output", copy / "train"], work)
 
 
 def main() -> None:
@@ -68,18 +64,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--packages", type=Path, help="folder of Debian's packages")
     arguments = parser.parse_args()
-    work, view = arguments.work.resolve(), arguments.work.resolve() / "data"
+    work, copy = arguments.work.resolve(), arguments.work.resolve() / "data"
     text2vec = [sys.executable, "-m", "text2vec.cli.main"]
     work.mkdir(parents=True, exist_ok=True)
-    link_data(arguments.data.resolve(), view)
+    copy_data(arguments.data, copy)
     packages = arguments.packages.resolve() if arguments.packages else None
-    add_texts(view, packages, work)
+    add_texts(copy, packages, work)
     run([*text2vec, "build-model"], work)
     for name, parts in STAGES:
         merged = work / f"{name}-merged"
         if not (work / name).exists():
             going_on = ["--resume"] if (work / f"{name}.training").exists() else []
-            words = ["train", "--recipe", RECIPES / f"{name}.toml", "--data", view]
+            words = ["train", "--recipe", RECIPES / f"{name}.toml", "--data", copy]
             run([*text2vec, *words, "--output", work / name, *going_on], work)
         if parts and not merged.exists():
             words = ["merge-models", "--output", merged]

@@ -12,15 +12,15 @@ LibreOffice's help (MPL-2.0) has the same pages in every language, under the sam
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import io
-import json
 import subprocess
 import tarfile
 from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
+
+from row_files import write_rows
 
 PACKAGES = {  # language -> the package's and its folder's
     "de": "de", "en": "en-us", "es": "es", "fr": "fr", "it": "it",
@@ -125,13 +125,6 @@ def aligned_rows(pages: dict[str, dict[str, Page]], language: str) -> Iterable[d
         if english is not None and english[0] != title and english[1] != body:
             begin = f"{title}. {body}"[:BEGINNING]
             yield {"en": f"{english[0]}. {english[1]}"[:BEGINNING], language: begin}
-
-
-def write_rows(path: Path, rows: Iterable[dict[str, str]]) -> None:
-    """Write rows as gzipped JSON lines and say how many."""
-    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
-    path.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
-    print(f"{path}: {len(lines)} rows")
 
 
 def main() -> None:

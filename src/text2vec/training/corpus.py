@@ -270,9 +270,9 @@ def _cross_lingual(
             if row.label != first.label:
                 expected = f"the score of row {i} of {files[0]}, {first.label:g}"
                 raise bad_row(str(path), i, expected, f"{row.label:g}")
-    rows = []
     if source.needs == "translations":
         return [row for _ in range(source.cross_lingual) for row in _translated(sides, random)]
+    rows = []
     for _ in range(source.cross_lingual):
         left, right = random.integers(len(files), size=(2, len(sides[0])))
         for i, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
