@@ -74,9 +74,8 @@ def main() -> None:
     for name, parts in STAGES:
         merged = work / f"{name}-merged"
         if not (work / name).exists():
-            going_on = ["--resume"] if (work / f"{name}.training").exists() else []
-            words = ["train", "--recipe", RECIPES / f"{name}.toml", "--data", copy]
-            run([*text2vec, *words, "--output", work / name, *going_on], work)
+            words = ["train", "--recipe", RECIPES / f"{name}.toml", "--data", copy, "--resume"]
+            run([*text2vec, *words, "--output", work / name], work)
         if parts and not merged.exists():
             words = ["merge-models", "--output", merged]
             for part, weight in parts.items():
