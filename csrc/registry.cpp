@@ -15,8 +15,9 @@ const Engine* const kEngines[] = {
     &amx_bfloat16,      &amx_int8,
 #endif
     &avx512_float32,    &avx512_bf16_bfloat16,
-    &avx512_bfloat16,   &avx512_vnni_int8,
-    &avx512_int8,       &avx2_float32,
+    &avx512_bfloat16,   &avx512_bf16_int8,
+    &avx512_vnni_int8,  &avx512_int8,
+    &avx2_float32,
     &avx2_bfloat16,     &avx2_vnni_int8,
     &avx2_int8,
 #endif

@@ -1,40 +1,12 @@
-// int8 with AVX-512 VNNI: sixteen sums of four products an instruction.
+// int8 with AVX-512 VNNI, attention in float32.
 #include "../families.h"
 #include "../kernels/forward.h"
-#include "../kernels/product_int8.h"
-#include "../kernels/simd_avx512.h"
+#include "../kernels/product_vnni512.h"
 #include "../processor.h"
 
 namespace {
-using S = Avx512Simd;
-using Float = FloatProduct<S, kTileRows, kTileVectors>;
-
-// vpdpbusd multiplies unsigned by signed: activations are held plus 128, and each sum starts from
-// minus 128 times the column's weights, which makes up for it exactly.
-struct VnniCodes {
-  using Activation = uint8_t;
-  using Weights = __m512i;
-  static constexpr int group = 4, offset = 128;
-  static Weights load(const int8_t* p) { return _mm512_loadu_si512(p); }
-  static __m512i broadcast(const uint8_t* p) {
-    int32_t four;
-    memcpy(&four, p, sizeof four);
-    return _mm512_set1_epi32(four);
-  }
-  static S::Ints multiply(S::Ints acc, __m512i a, Weights w) {
-    return (S::Ints)_mm512_dpbusd_epi32((__m512i)acc, a, w);
-  }
-  static void encode(const float* row, int n, float inverse, uint8_t* out) {
-    const __m512 factor = _mm512_set1_ps(inverse);
-    const __m128i flip = _mm_set1_epi8(static_cast<char>(0x80));  // plus 128, as an exclusive or
-    for (int i = 0; i < n; i += 16) {
-      const __m512i codes = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(row + i), factor));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i),
-                       _mm_xor_si128(_mm512_cvtsepi32_epi8(codes), flip));
-    }
-  }
-};
-using Int8 = Int8Product<S, VnniCodes, kTileRows, kTileVectors>;
+using Float = FloatProduct<Avx512Simd, kTileRows, kTileVectors>;
+using Int8 = Int8Product<Avx512Simd, VnniCodes, kTileRows, kTileVectors>;
 }  // namespace
 
 namespace text2vec {

@@ -10,6 +10,11 @@ namespace {
 
 constexpr size_t kAlignment = 64;  // a cache line, and the widest vector
 
+// Rows that go through the products of a layer together. A longer text goes in parts, whose
+// activations stay in the second-level cache; attention alone sees all of it.
+constexpr int kPartRows = 128;
+static_assert(kPartRows % (2 * kRowPad) == 0, "two tiles of rows are multiplied at a time");
+
 // Hands out aligned pieces of one allocation; with a null base it only adds up.
 struct Arena {
   char* base;
@@ -23,38 +28,41 @@ struct Arena {
   }
 };
 
-// What a block needs between its layers. `Code` is the product's activation type.
+// What a block needs between its layers. P multiplies the matrices, F in attention.
 template <class P, class F>
 struct Workspace {
-  float* x;                   // (rows, width) the residual stream
-  typename P::Activation* a;  // (rows, width) input of the next product
-  float* qkv;                 // (rows, qkv_width)
-  typename P::Activation* h;  // (rows, piece_width) activated intermediate
-  float* staging;             // (rows, widest of both) before it is quantised
-  float* a_scales;            // (rows,)
-  float* h_scales;
-  float* attention;
+  float* x;                     // (rows, width) the residual stream
+  typename P::Activation* a;    // (rows, width) input of the next product
+  typename F::Activation* qkv;  // (rows, qkv_width)
+  typename P::Activation* h;    // (part, piece_width) activated intermediate
+  float* staging;               // (rows, width) or (part, piece_width) before it is quantised
+  float* a_scales;              // (rows,)
+  float* h_scales;              // (part,)
+  typename Attention<F>::Memory attention;
 
   static size_t carve(const Shape& shape, int capacity, void* memory, Workspace* out) {
     Arena arena{static_cast<char*>(memory)};
     const auto rows = static_cast<size_t>(round_up(capacity, kRowPad));
     const auto width = static_cast<size_t>(shape.width);
+    const auto part = static_cast<size_t>(capacity < kPartRows ? rows : kPartRows);
     const auto piece = static_cast<size_t>(shape.piece_width);
     Workspace w;
     w.x = arena.take<float>(rows * width);
     w.a = arena.take<typename P::Activation>(rows * width + kPad);
-    w.qkv = arena.take<float>((rows + S::width) * static_cast<size_t>(shape.qkv_width) + kPad);
-    w.h = arena.take<typename P::Activation>(rows * piece);
-    w.staging = arena.take<float>(P::scaled ? rows * (width > piece ? width : piece) + kPad : 0);
+    w.qkv = arena.take<typename F::Activation>(
+        (rows + S::width) * static_cast<size_t>(shape.qkv_width) + kPad);
+    w.h = arena.take<typename P::Activation>(part * piece);
+    w.staging = arena.take<float>(P::scaled ? larger(rows * width, part * piece) + kPad : 0);
     w.a_scales = arena.take<float>(rows);
-    w.h_scales = arena.take<float>(rows);
-    w.attention = arena.take<float>(Attention<F>::floats(shape.head_dim, capacity));
+    w.h_scales = arena.take<float>(part);
+    w.attention = Attention<F>::Memory::carve(arena, shape.head_dim, capacity);
     if (out) *out = w;
     return arena.used;
   }
 
  private:
   using S = typename P::Simd;
+  static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 };
 
 template <class P, class F>
@@ -111,24 +119,38 @@ class Forward {
   }
 
   void layer(const Layer& layer) {
-    const Rows<Code> a{w_.a, width_, w_.a_scales, rows_};
-    const int qkv_width = shape_.qkv_width;
-    Gemm<P>::run(a, layer.qkv, [&](int r, int column, const auto& out) {
-      float* const to = row(w_.qkv, r, qkv_width) + column;
-      unroll<Gemm<P>::kVectors>([&](auto v) { S::store(to + v * S::width, out[v]); });
+    in_parts([&](int first, int count) {
+      Gemm<P>::run(codes(first, count), layer.qkv, [&](int r, int column, const auto& out) {
+        auto* const to = row(w_.qkv, first + r, shape_.qkv_width) + column;
+        unroll<Gemm<P>::kVectors>([&](auto v) { F::store(to + v * S::width, out[v]); });
+      });
     });
     attend();
-    Gemm<P>::run(a, layer.attention_output, add_to_residual());
-    for (int r = 0; r < rows_; r++) normalise(r, layer.attention_norm);
-    for (int piece = 0; piece < shape_.pieces; piece++) {
-      feed_forward(a, layer.up[piece], layer.down[piece]);
-    }
-    for (int r = 0; r < rows_; r++) normalise(r, layer.output_norm);
+    in_parts([&](int first, int count) {
+      Gemm<P>::run(codes(first, count), layer.attention_output, add_to_residual(first));
+      for (int r = first; r < first + count; r++) normalise(r, layer.attention_norm);
+      for (int piece = 0; piece < shape_.pieces; piece++)
+        feed_forward(first, count, layer.up[piece], layer.down[piece]);
+      for (int r = first; r < first + count; r++) normalise(r, layer.output_norm);
+    });
   }
 
-  auto add_to_residual() {
-    return [this](int r, int column, const auto& out) {
-      float* const x = row(w_.x, r, width_) + column;
+  // body(first row, rows) for parts of nearly equal size.
+  template <class Body>
+  void in_parts(Body body) const {
+    const int parts = (rows_ + kPartRows - 1) / kPartRows;
+    const int size = round_up((rows_ + parts - 1) / parts, 2 * kRowPad);
+    for (int first = 0; first < rows_; first += size)
+      body(first, rows_ - first < size ? rows_ - first : size);
+  }
+
+  Rows<Code> codes(int first, int count) const {
+    return {row(w_.a, first, width_), width_, w_.a_scales + first, count};
+  }
+
+  auto add_to_residual(int first) {
+    return [this, first](int r, int column, const auto& out) {
+      float* const x = row(w_.x, first + r, width_) + column;
       unroll<Gemm<P>::kVectors>(
           [&](auto v) { S::store(x + v * S::width, S::add(S::load(x + v * S::width), out[v])); });
     };
@@ -140,7 +162,7 @@ class Forward {
     const int qkv_width = shape_.qkv_width;
     for (int t = 0; t < block_.texts; t++) {
       const auto first = static_cast<int>(block_.offsets[t] - base);
-      const TextRows text{row(w_.qkv, first, qkv_width), qkv_width,
+      const typename Attention<F>::Text text{row(w_.qkv, first, qkv_width), qkv_width,
                           static_cast<int>(block_.offsets[t + 1] - base) - first};
       const auto sink = [&](int r, int column, Floats v, int count) {
         if constexpr (P::scaled) {
@@ -170,24 +192,24 @@ class Forward {
     memcpy(to, lanes, static_cast<size_t>(count) * sizeof(T));
   }
 
-  void feed_forward(const Rows<Code>& a, const Linear& up, const Linear& down) {
+  void feed_forward(int first, int count, const Linear& up, const Linear& down) {
     switch (shape_.activation) {
       case Activation::gelu:
-        activated_product<Activation::gelu>(a, up);
+        activated_product<Activation::gelu>(codes(first, count), up);
         break;
       case Activation::gelu_tanh:
-        activated_product<Activation::gelu_tanh>(a, up);
+        activated_product<Activation::gelu_tanh>(codes(first, count), up);
         break;
       case Activation::relu:
-        activated_product<Activation::relu>(a, up);
+        activated_product<Activation::relu>(codes(first, count), up);
         break;
     }
     const int piece = up.outputs;
     if constexpr (P::scaled) {
-      for (int r = 0; r < rows_; r++)
+      for (int r = 0; r < count; r++)
         w_.h_scales[r] = P::quantise(row(w_.staging, r, piece), piece, row(w_.h, r, piece));
     }
-    Gemm<P>::run(Rows<Code>{w_.h, piece, w_.h_scales, rows_}, down, add_to_residual());
+    Gemm<P>::run(Rows<Code>{w_.h, piece, w_.h_scales, count}, down, add_to_residual(first));
   }
 
   template <Activation kind>

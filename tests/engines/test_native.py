@@ -80,6 +80,7 @@ def assert_states_agree(states, expected, dtype):
         Sizes(hidden=72, heads=9, intermediate=40, layers=2, position_offset=0),
         Sizes(hidden=40, heads=5, intermediate=33, layers=2, activation="relu"),
         Sizes(hidden=96, heads=4, intermediate=1030, layers=1, activation="gelu_new"),
+        Sizes(hidden=63, heads=9, intermediate=40, layers=1),
         Sizes(hidden=120, heads=1, intermediate=64, layers=1, activation="gelu_pytorch_tanh"),
         Sizes(hidden=64, heads=1, intermediate=64, layers=24, layer_norm_eps=1e-5),
     ],
