@@ -18,10 +18,12 @@ from safetensors.numpy import load_file
 from tests.training.conftest import scored_rows, write_jsonl
 from text2vec import SentenceModel
 from text2vec.errors import TrainingError
+from text2vec.training.batches import Batch
 from text2vec.training.preparation import prepare
 from text2vec.training.recipe import parse_recipe
 from text2vec.training.run import train
 from text2vec.training.teacher import teacher_targets
+from text2vec.training.tensors import TrainingData
 from text2vec.training.trainer import PlanTrainer
 
 pytestmark = pytest.mark.filterwarnings("default")  # of the libraries, on saving and loading
@@ -280,6 +282,27 @@ def test_the_teacher_of_a_source_reads_the_first_of_translations(model_folder, d
     expected = SentenceModel(str(model_folder("roberta"))).encode(first)
     for column in places.T:
         np.testing.assert_allclose(embeddings[column], expected, atol=1e-6)
+
+
+def test_the_text_that_the_teacher_alone_reads_is_not_embedded(model_folder, data_folder):
+    source = (
+        '[[source]]\nname = "r"\nfiles = ["train/a.jsonl"]\nloss = "distill-translation"\n'
+        'columns = ["sentence2", "sentence1"]\ntrain_first = false\nrows = 5\n'
+    )
+    asked = recipe(model_folder("bert"), more=source)
+    preparation = prepare(asked, data_folder)
+    number = [group.name for group in preparation.corpus.groups].index("r")
+    group = preparation.corpus.groups[number]
+    targets = teacher_targets(preparation)
+    data = TrainingData(preparation.corpus.groups, preparation.tokens, targets, 0, 32)
+    batch = data.make_batch(Batch(number, np.arange(5)))
+    lengths = preparation.tokens[32].lengths[np.unique(group.rows[:, 1])]
+    assert batch.n_tokens == lengths.sum()
+    assert (tuple(batch.places.shape), tuple(batch.labels.shape)) == ((5, 1), (5, 1, 32))
+    places, embeddings = targets["r"]
+    np.testing.assert_array_equal(batch.labels[:, 0], embeddings[places[:, 0]])
+    with pytest.raises(ValueError, match="train_first = false is for translations"):
+        dataclasses.replace(group.source, loss="distill-correlation")
 
 
 @pytest.mark.slow

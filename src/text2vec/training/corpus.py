@@ -84,6 +84,11 @@ class Group:
     labels: NDArray[np.float64]
     counts: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def trained(self) -> NDArray[np.int64]:
+        """Places of the texts that the model embeds: all, or all but the teacher's."""
+        return self.rows if self.source.train_first else self.rows[:, 1:]
+
     def keep(self, chosen: NDArray[np.bool_], reason: str) -> None:
         """Drop the rows that are not chosen, and count them under a reason."""
         dropped = int(len(chosen) - chosen.sum())

@@ -35,7 +35,8 @@ class TensorBatch:
     places
         Row of the passes' embeddings for each text of each row, ``(n_rows, n_columns)``.
     labels
-        ``(n_rows,)``, or target embeddings ``(n_rows, dim)``.
+        ``(n_rows,)``, or target embeddings ``(n_rows, dim)``, ``(n_rows, n_columns, dim)`` where a
+        row has several texts.
     n_tokens, n_padded
         Real tokens, and all that are computed.
     """

@@ -90,7 +90,7 @@ def prepare(recipe: Recipe, data: Path) -> Preparation:
             mine_negatives(group, corpus.table.texts, SentenceModel(spec.folder))
     tokens = _tokenize(recipe, spec, corpus)
     lengths = [
-        tokens[group.source.max_length or recipe.max_length].lengths[group.rows].sum(axis=1)
+        tokens[group.source.max_length or recipe.max_length].lengths[group.trained].sum(axis=1)
         for group in corpus.groups
     ]
     return Preparation(recipe, spec, corpus, tokens, plan_batches(corpus.groups, lengths, recipe))
@@ -153,7 +153,7 @@ def describe_plan(preparation: Preparation) -> dict[str, Any]:
         for batch in item:
             batches[batch.group] += 1
             group = groups[batch.group]
-            texts = np.unique(group.rows[batch.rows])
+            texts = np.unique(group.trained[batch.rows])
             lengths = preparation.tokens[preparation.length_of(group)].lengths[texts]
             chunks = plan_chunks(lengths, group.source.sub_batch)
             real[batch.group] += lengths.sum()
@@ -167,7 +167,7 @@ def describe_plan(preparation: Preparation) -> dict[str, Any]:
             **group.counts,
             "rows": len(group.rows),
             "batches": batches[i],
-            "mean_tokens": round(float(lengths[group.rows].sum(axis=1).mean()), 1),
+            "mean_tokens": round(float(lengths[group.trained].sum(axis=1).mean()), 1),
         })
     return {
         "model": preparation.recipe.model or DEFAULT_MODEL,

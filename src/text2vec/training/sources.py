@@ -49,6 +49,8 @@ class SourceRecipe:
         text of the first file with that of another one.
     teacher
         Name or folder, where it is not the recipe's.
+    train_first
+        False for translations whose first text the teacher alone reads: half the work.
     weight, share
         Passes over this source for each epoch; or its share of all batches.
     every, loss_weight
@@ -93,6 +95,7 @@ class SourceRecipe:
     only: tuple[str, ...] = ()
     cross_lingual: int = 0
     teacher: str = ""
+    train_first: bool = True
     weight: float = 1.0
     share: float = 0.0
     every: int = 0
@@ -128,6 +131,8 @@ class SourceRecipe:
             raise ValueError(f"join is {list(self.join)}; expected lowest and highest number")
         if self.join and self.needs != "texts":
             raise ValueError(f"join is for distillation of texts; {self.loss} needs rows")
+        if not self.train_first and self.needs != "translations":
+            raise ValueError(f"train_first = false is for translations; {self.loss} needs each text")
         if self.negatives and self.needs != "positives":
             raise ValueError(f"negatives are mined for info-nce; {self.loss} has no use for them")
 

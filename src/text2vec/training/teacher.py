@@ -80,7 +80,7 @@ def teacher_targets(preparation: Preparation) -> dict[str, tuple[IntVector, Floa
         elif group.source.needs == "related":
             targets[group.name] = _embed_places(preparation, group, group.rows)
         elif group.source.needs == "translations":
-            first = np.repeat(group.rows[:, :1], group.rows.shape[1], axis=1)
+            first = np.repeat(group.rows[:, :1], group.trained.shape[1], axis=1)
             targets[group.name] = _embed_places(preparation, group, first)
     return targets
 

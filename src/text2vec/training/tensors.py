@@ -30,12 +30,12 @@ class TrainingData:
         Rows and labels.
     tokens
         Ids of all texts as each group cuts them, by ``max_length``.
-    lengths
-        Tokens of all texts, by ``max_length``.
     targets
         A teacher's embedding of each text, by place; none where no group needs one.
     pad
         Id of the padding token.
+    max_length
+        Of the recipe, for groups that have none of their own.
     """
 
     groups: Sequence[Group]
@@ -48,16 +48,10 @@ class TrainingData:
         """Return at how many tokens a group's texts are cut."""
         return group.source.max_length or self.max_length
 
-    def row_lengths(self, group: Group) -> IntVector:
-        """Return the tokens of each row of a group, all its texts together."""
-        lengths = self.tokens[self.length_of(group)].lengths
-        total: IntVector = lengths[group.rows].sum(axis=1)
-        return total
-
     def make_batch(self, batch: Batch) -> TensorBatch:
         """Return a batch's tensors; a text that stands in several rows is there once."""
         group = self.groups[batch.group]
-        rows = group.rows[batch.rows]
+        rows = group.trained[batch.rows]
         texts, places = np.unique(rows, return_inverse=True)
         tokens = self.tokens[self.length_of(group)]
         passes, order = pad_passes(tokens, texts, self.pad, group.source.sub_batch)
