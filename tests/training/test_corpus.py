@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from tests.training.conftest import write_jsonl
@@ -152,6 +151,49 @@ def test_leaks_and_duplicates_are_dropped_and_counted(tmp_path):
     assert groups[0].labels.tolist() == [3, 1, 1]
 
 
+@pytest.mark.parametrize("loss", ["cosent", "distill-translation"])
+def test_a_row_of_several_languages_leaks_if_its_pair_does_in_any_one(tmp_path, loss):
+    files = write_languages(tmp_path, "de", "en", "fr")
+    tests = [pair("fr 7 left", "fr 7 right", 0), pair("en 9 right", "EN 9 left!", 0)]
+    write_jsonl(tmp_path / "test.jsonl", [*tests, pair("en 5 left", "en 6 right", 0)])
+    scale = (0.0, 5.0) if loss == "cosent" else ()
+    source = SourceRecipe("s", files, loss, scale=scale, cross_lingual=3, rows=80)
+    table = TextTable()
+    (group,) = read_groups(source, tmp_path, table, 1)
+    numbers = [table.texts[row[0]].split()[1] for row in group.rows.tolist()]
+    drop_leaks(Corpus(table, [group]), read_pair_keys([tmp_path / "test.jsonl"]))
+    left = [table.texts[row[0]].split()[1] for row in group.rows.tolist()]
+    assert {"7", "9"} <= set(numbers)
+    assert left == [number for number in numbers if number not in {"7", "9"}]
+    assert group.counts == {"read": 80, "leaks": 80 - len(left)}
+
+
+def test_any_two_texts_of_a_row_may_leak(tmp_path):
+    write_jsonl(tmp_path / "test.jsonl", [pair("b", "c", 1), pair("?!", "a", 1)])
+    rows = [
+        {"q": "a", "p": "b", "n": "c"},
+        {"q": "a", "p": "d", "n": "?!"},
+        {"q": "a", "p": "b", "n": "d"},
+    ]
+    groups, texts = read(tmp_path, rows, loss="triplet", scale=(), columns=("q", "p", "n"))
+    table = TextTable()
+    table.texts = texts
+    drop_leaks(Corpus(table, groups), read_pair_keys([tmp_path / "test.jsonl"]))
+    assert [[texts[i] for i in row] for row in groups[0].rows] == [["a", "b", "d"]]
+
+
+def test_scores_that_differ_between_languages_are_named_with_their_lines(tmp_path):
+    files = ("en.jsonl", "de.jsonl")
+    write_jsonl(tmp_path / "en.jsonl", [pair("a", "b", score) for score in (1, 4, 5)])
+    write_jsonl(tmp_path / "de.jsonl", [pair("a", "b", score) for score in (1, 4, 2)])
+    source = SourceRecipe("s", files, "cosent", scale=(0.0, 5.0), cross_lingual=1, skip=1)
+    with pytest.raises(
+        DataFormatError, match=r"de.jsonl:3: .*the score of .*en.jsonl:3, 5, found 2"
+    ):
+        read_groups(source, tmp_path, TextTable(), 1)
+
+
 def test_normalized_text_is_what_the_data_folder_says():
     assert normalized_text("ＡＢＣ，你好 １２") == "abc你好12"
-    assert np.array_equal(normalized_text(""), "")
+    assert normalized_text("") == ""
+    assert normalized_text("?!") == "?!"

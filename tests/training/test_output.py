@@ -51,8 +51,14 @@ def test_the_command_averages_models(model_folder, tmp_path, capsys):
 
 def test_models_that_do_not_fit_are_refused():
     a, b = {"w": torch.ones(2)}, {"w": torch.ones(3)}
-    with pytest.raises(ValueError, match="w: expected the same tensors"):
+    with pytest.raises(
+        ValueError, match=r"w has shape \(2,\) in model 1 and \(3,\) in model 2; exp"
+    ):
         average_states([a, b], [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"w has shape none in one and \(2,\) in two; expected"):
+        average_states([{}, a], [0.5, 0.5], ["one", "two"])
+    with pytest.raises(ValueError, match="of sum 1"):
+        average_states([a, a], [float("nan"), 0.5])
     with pytest.raises(ValueError, match=r"weights are \[0.5, 0.6\]; expected 2 of sum 1"):
         average_states([a, a], [0.5, 0.6])
 

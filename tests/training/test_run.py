@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -55,6 +56,11 @@ def recipe(model, pooling="mean", more=""):
 
 def weights(folder):
     return load_file(folder / "model.safetensors")
+
+
+def there_are(features):
+    ids, mask = features["input_ids"], features["attention_mask"]
+    return torch.ones_like(ids) if mask is None else mask
 
 
 def same(a, b):
@@ -191,6 +197,122 @@ def test_another_runs_checkpoints_are_refused(model_folder, data_folder, tmp_pat
         train(asked, data_folder, tmp_path / "out", resume=True)
 
 
+EVALUATION = '[[evaluation]]\nname = "a"\nfiles = ["eval/a.jsonl"]\n'
+
+
+def dies_at_once(*args):
+    raise MemoryError("killed")
+
+
+def test_another_runs_scores_and_log_are_not_taken_over(
+    model_folder, data_folder, tmp_path, monkeypatch
+):
+    asked = recipe(model_folder("bert"), more=EVALUATION)
+    step = PlanTrainer.training_step
+    monkeypatch.setattr(PlanTrainer, "training_step", dies_at_once)
+    with pytest.raises(MemoryError, match="killed"):
+        train(asked, data_folder, tmp_path / "out")
+    monkeypatch.setattr(PlanTrainer, "training_step", step)
+    log = tmp_path / "out.training/log.csv"
+    log.write_text("step,seconds,name,value\n1,0.0,loss,77\n", encoding="utf-8")
+    (evaluation,) = asked.evaluation
+    renamed = dataclasses.replace(
+        asked,
+        model=str(model_folder("ernie")),
+        evaluation=(dataclasses.replace(evaluation, name="b"),),
+    )
+    result = train(renamed, data_folder, tmp_path / "out")
+    assert result.before.keys() == result.after.keys() == {"b", "mean"}
+    expected = train(renamed, data_folder, tmp_path / "alone")
+    assert result.before == expected.before
+    assert ",loss,77" not in log.read_text("utf-8")
+
+
+def test_a_resumed_run_keeps_its_scores_and_adds_to_its_log(
+    model_folder, data_folder, tmp_path, monkeypatch
+):
+    asked = recipe(model_folder("bert"), more=EVALUATION)
+    step = PlanTrainer.training_step
+
+    def dies(self, *args):
+        if self.state.global_step == 3:
+            raise MemoryError("killed")
+        return step(self, *args)
+
+    monkeypatch.setattr(PlanTrainer, "training_step", dies)
+    with pytest.raises(MemoryError, match="killed"):
+        train(asked, data_folder, tmp_path / "out")
+    monkeypatch.setattr(PlanTrainer, "training_step", step)
+    work = tmp_path / "out.training"
+    found = json.loads((work / "before.json").read_text("utf-8"))
+    found["scores"]["a"] = 12.5
+    (work / "before.json").write_text(json.dumps(found), encoding="utf-8")
+    assert train(asked, data_folder, tmp_path / "out", resume=True).before["a"] == 12.5
+    steps = [row.split(",")[0] for row in (work / "log.csv").read_text("utf-8").splitlines()]
+    assert {"1", "6"} <= set(steps)
+
+
+def test_the_card_tells_the_steps_that_were_trained_and_what_was_left_out(
+    model_folder, data_folder, tmp_path, caplog
+):
+    write_jsonl(data_folder / "train/one.jsonl", scored_rows(1, 5))
+    write_jsonl(data_folder / "test.jsonl", scored_rows(2, 6))
+    few = '[[source]]\nname = "few"\nfiles = ["train/one.jsonl"]\nloss = "cosent"\nscale = [0, 5]\n'
+    free = few.replace("few", "free").replace("one", "a") + "check_leaks = false\n"
+    asked = recipe(model_folder("bert"), more=few + free)
+    asked = dataclasses.replace(asked, stop_after=3, tests=("test.jsonl",))
+    with caplog.at_level("WARNING", logger="text2vec"):
+        train(asked, data_folder, tmp_path / "out")
+    assert "skipped, too few rows: few" in caplog.messages
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    assert "3 of 6 planned steps of 1 batches. Skipped, since they have too few rows: few." in card
+    assert "were dropped: test.jsonl. Not checked (`check_leaks = false`): free." in card
+
+
+def test_the_card_names_the_step_whose_weights_were_the_best(
+    model_folder, data_folder, tmp_path, monkeypatch
+):
+    from text2vec.training import scoring
+
+    means = iter([10.0, 30.0, 20.0, 20.0, 30.0])  # before, three checkpoints, after
+    monkeypatch.setattr(
+        scoring, "open_scorer", lambda *_: lambda: dict.fromkeys(("a", "mean"), next(means))
+    )
+    train(recipe(model_folder("bert"), more=EVALUATION), data_folder, tmp_path / "out")
+    card = (tmp_path / "out/README.md").read_text("utf-8")
+    assert "6 steps of 1 batches. The weights are those of step 2, the best on" in card
+
+
+def test_an_output_that_holds_other_files_is_refused_before_anything_is_read(
+    model_folder, tmp_path
+):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/diary.txt").write_text("mine")
+    with pytest.raises(ValueError, match=r"out holds other files \(diary.txt\)"):
+        train(recipe(model_folder("bert")), tmp_path / "no data", tmp_path / "out")
+
+
+def test_matryoshka_lengths_beyond_the_models_are_refused(model_folder, data_folder):
+    asked = recipe(model_folder("bert"), more="matryoshka = [64, 16]\n")
+    with pytest.raises(ValueError, match=r"'a': matryoshka is \[64, 16\]; expected 32 at most"):
+        prepare(asked, data_folder)
+
+
+def test_negatives_are_mined_with_the_recipes_pooling(model_folder, data_folder, monkeypatch):
+    from text2vec.training import preparation
+
+    poolings = []
+    monkeypatch.setattr(
+        preparation, "mine_negatives", lambda *args: poolings.append(args[2].describe()["pooling"])
+    )
+    source = (
+        '[[source]]\nname = "r"\nfiles = ["train/a.jsonl"]\nloss = "info-nce"\n'
+        'columns = ["sentence1", "sentence2"]\nnegatives = 1\n'
+    )
+    prepare(recipe(model_folder("bert"), "cls", source), data_folder)
+    assert poolings == [["cls"]]
+
+
 def test_all_losses_and_adapters_train_in_one_run(model_folder, data_folder, tmp_path):
     labels = ["yes", "no", "maybe"]
     rows = [
@@ -297,7 +419,7 @@ def test_the_text_that_the_teacher_alone_reads_is_not_embedded(model_folder, dat
     data = TrainingData(preparation.corpus.groups, preparation.tokens, targets, 0, 32)
     batch = data.make_batch(Batch(number, np.arange(5)))
     lengths = preparation.tokens[32].lengths[np.unique(group.rows[:, 1])]
-    assert batch.n_tokens == lengths.sum()
+    assert sum(int(there_are(one).sum()) for one in batch.passes) == lengths.sum()
     assert (tuple(batch.places.shape), tuple(batch.labels.shape)) == ((5, 1), (5, 1, 32))
     places, embeddings = targets["r"]
     np.testing.assert_array_equal(batch.labels[:, 0], embeddings[places[:, 0]])

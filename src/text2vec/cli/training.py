@@ -12,6 +12,7 @@ from typing import Any
 
 from text2vec.cli.evaluation import DATA_VARIABLE
 from text2vec.cli.options import add_command, file_name
+from text2vec.errors import require
 
 __all__ = ["add_commands", "run_merge_models", "run_train"]
 
@@ -47,7 +48,7 @@ def add_commands(commands: Any) -> None:
     command.add_argument(
         "--data",
         type=file_name,
-        default=os.environ.get(DATA_VARIABLE),
+        default=os.environ.get(DATA_VARIABLE) or None,
         metavar="DIR",
         help=f"the data folder (default: the variable {DATA_VARIABLE})",
     )
@@ -94,16 +95,23 @@ def run_train(args: argparse.Namespace) -> None:
         args.parser.error(f"--data is missing, and {DATA_VARIABLE} is not set")
     if args.output is None and not args.dry_run:
         args.parser.error("--output is missing (or --dry-run)")
+    from text2vec.training.recipe import read_recipe
+
+    recipe = read_recipe(Path(args.recipe))
     if args.dry_run:
         from text2vec.training.preparation import describe_plan, prepare
-        from text2vec.training.recipe import read_recipe
 
-        plan = describe_plan(prepare(read_recipe(Path(args.recipe)), Path(args.data)))
+        plan = describe_plan(prepare(recipe, Path(args.data)))
         sys.stdout.write(_as_json(plan) if args.json else _as_text(plan))
         return
     from text2vec.training.run import train
 
-    result = train(args.recipe, args.data, args.output, resume=args.resume)
+    if args.quiet:
+        from dataclasses import replace
+
+        loggers = tuple(name for name in recipe.loggers if name != "console")
+        recipe = replace(recipe, loggers=loggers)
+    result = train(recipe, args.data, args.output, resume=args.resume)
     if args.json:
         facts = {"folder": str(result.folder), "steps": result.steps}
         scores = {"before": dict(result.before), "after": dict(result.after)}
@@ -127,6 +135,8 @@ def run_merge_models(args: argparse.Namespace) -> None:
             f"--weight is given {len(args.weight)} times and --model {len(args.model)} times; "
             "expected one weight for each model"
         )
+    for package in ("torch", "transformers"):
+        require(package, "train")
     from text2vec.training.merging import merge_models
 
     merge_models(args.model, args.weight, args.output)

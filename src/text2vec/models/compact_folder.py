@@ -1,4 +1,4 @@
-"""A model in a quarter of its size: word table in 4 bits, matrices in int8, the rest as it is.
+"""A model in a sixth of its size: word table in 4 bits, matrices in int8, the rest as it is.
 
 The folder is read by the same code as any other. Its ``model.safetensors`` holds, under the names
 of transformers, the word table as uint8 (blocks of ``q4_table``), every matrix of a linear layer
@@ -27,7 +27,7 @@ from text2vec.models.checkpoint import load_weights, piece_width, spread_scales
 from text2vec.models.checksums import write_checksums
 from text2vec.models.layout import read_spec
 from text2vec.models.q4_table import Q4Table, quantise_rows
-from text2vec.models.saved_folder import new_folder
+from text2vec.models.saved_folder import check_target, new_folder
 from text2vec.models.spec import STORAGE_KEY, ModelSpec
 
 __all__ = ["CompactLoss", "write_compact_folder"]
@@ -83,15 +83,23 @@ def write_compact_folder(source: Path, target: Path) -> CompactLoss:
     Raises
     ------
     ValueError
-        If the folder is no such model, or ``target`` holds something else.
+        If the folder is no such model, or ``target`` is the same one or holds something else.
     ModelFormatError
         If a file of the model is missing or wrong.
     """
+    check_target(target.absolute())
+    if target.resolve() == source.resolve():
+        raise ValueError(f"{target} is the model itself; expected another folder to write to")
     spec = read_spec(source)
     if spec.shape is None or spec.dense or spec.body != spec.folder:
         raise ValueError(f"{source} has no compact form: expected one transformer and a pooling")
     if not (source / "tokenizer.json").is_file():
         raise ValueError(f"{source} has no tokenizer.json, which the compact form needs")
+    if not (source / "1_Pooling").is_dir():
+        raise ValueError(
+            f"{source} has no 1_Pooling; expected a folder in the layout of sentence-transformers: "
+            f"SentenceModel({str(source)!r}).save(folder) writes one, which can be packed"
+        )
     tensors, lost = _compact_tensors(spec)
     with new_folder(target.absolute()) as folder:
         from safetensors.numpy import save_file

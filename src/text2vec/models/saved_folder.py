@@ -26,7 +26,7 @@ from text2vec.models.spec import (
     ModelSpec,
 )
 
-__all__ = ["new_folder", "transformers_body", "write_model_folder"]
+__all__ = ["check_target", "new_folder", "transformers_body", "write_model_folder"]
 
 _MODULE_TYPES = {
     "Transformer": "sentence_transformers.models.Transformer",
@@ -134,7 +134,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     ValueError
         If ``target`` is a file, or a folder that holds something that no model folder does.
     """
-    _check_target(target)
+    check_target(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = target.parent / f".{target.name}.{uuid.uuid4().hex}.tmp"
     work.mkdir()
@@ -180,7 +180,19 @@ def transformers_body(spec: ModelSpec) -> Iterator[Path]:
         yield folder
 
 
-def _check_target(target: Path) -> None:
+def check_target(target: Path) -> None:
+    """Refuse a place where no model folder may be written.
+
+    Parameters
+    ----------
+    target
+        The folder to write; it need not exist.
+
+    Raises
+    ------
+    ValueError
+        If it is a file, or a folder that holds something that no model folder does.
+    """
     if not target.exists():
         return
     if not target.is_dir():

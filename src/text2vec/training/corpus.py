@@ -32,10 +32,24 @@ __all__ = [
 
 
 class TrainingRow(NamedTuple):
-    """The texts of one row, and its label (0 where the loss needs none)."""
+    """One row.
+
+    Attributes
+    ----------
+    texts
+        What is embedded together.
+    label
+        0 where the loss needs none.
+    line
+        Of the file; 0 where the row is made of several.
+    versions
+        The texts of the row in each language, where it was drawn from several.
+    """
 
     texts: tuple[str, ...]
     label: float
+    line: int = 0
+    versions: tuple[tuple[str, ...], ...] = ()
 
 
 class TextTable:
@@ -76,6 +90,9 @@ class Group:
         Of each row, ``(n_rows,)``, float64.
     counts
         What was read and what was dropped, by reason, in words for a report.
+    versions
+        Of each row the texts in each language, until leaks are dropped; none where no row was
+        drawn from several.
     """
 
     name: str
@@ -83,11 +100,16 @@ class Group:
     rows: NDArray[np.int64]
     labels: NDArray[np.float64]
     counts: dict[str, int] = field(default_factory=dict)
+    versions: Sequence[tuple[tuple[str, ...], ...]] = ()
 
     @property
     def trained(self) -> NDArray[np.int64]:
         """Places of the texts that the model embeds: all, or all but the teacher's."""
         return self.rows if self.source.train_first else self.rows[:, 1:]
+
+    def cut_at(self, max_length: int) -> int:
+        """Return at how many tokens its texts are cut, where the recipe says ``max_length``."""
+        return self.source.max_length or max_length
 
     def keep(self, chosen: NDArray[np.bool_], reason: str) -> None:
         """Drop the rows that are not chosen, and count them under a reason."""
@@ -95,6 +117,8 @@ class Group:
         if dropped:
             self.counts[reason] = self.counts.get(reason, 0) + dropped
             self.rows, self.labels = self.rows[chosen], self.labels[chosen]
+            if self.versions:
+                self.versions = [self.versions[i] for i in np.flatnonzero(chosen).tolist()]
 
 
 @dataclass
@@ -169,7 +193,8 @@ def read_groups(source: SourceRecipe, data: Path, table: TextTable, seed: int) -
         name = f"{source.name}/{value}" if value else source.name
         places = np.array([[table.place(t) for t in row.texts] for row in rows], np.int64)
         labels = np.array([row.label for row in rows], np.float64)
-        groups.append(Group(name, source, places, labels, {"read": len(rows)}))
+        versions = [row.versions for row in rows] if source.cross_lingual else []
+        groups.append(Group(name, source, places, labels, {"read": len(rows)}, versions))
     return groups
 
 
@@ -248,7 +273,7 @@ def _read_row(
         names = columns[:2]  # of a file of pairs
     texts = tuple(text_of(row, name, path) for name in names)
     if not label:
-        return TrainingRow(texts, 0.0)
+        return TrainingRow(texts, 0.0, row.line)
     if source.labels and label in row.values:  # a key of TOML is a word: 5.0 is looked up as "5.0"
         row = Row(row.line, {**row.values, label: str(row.values[label])})
     score = score_of(row, label, path, source.labels or None)
@@ -256,8 +281,8 @@ def _read_row(
         expected = f"a score from {source.scale[0]:g} to {source.scale[1]:g}"
         raise bad_row(str(path), row.line, expected, f"{score:g}")
     if source.needs == "positives":
-        return TrainingRow(texts, 0.0) if score >= source.minimum else None
-    return TrainingRow(texts, score)
+        return TrainingRow(texts, 0.0, row.line) if score >= source.minimum else None
+    return TrainingRow(texts, score, row.line)
 
 
 _SCORE_NAMES = ("score", "label", "similarity_score")
@@ -271,29 +296,34 @@ def _cross_lingual(
         if len(side) != len(sides[0]):
             expected = f"{len(sides[0])}, as in {files[0]}"
             raise DataFormatError(f"{path}: {len(side)} rows; expected {expected}")
-        for i, (row, first) in enumerate(zip(side, sides[0], strict=True), 1):
+        for row, first in zip(side, sides[0], strict=True):
             if row.label != first.label:
-                expected = f"the score of row {i} of {files[0]}, {first.label:g}"
-                raise bad_row(str(path), i, expected, f"{row.label:g}")
+                expected = f"the score of {files[0]}:{first.line}, {first.label:g}"
+                raise bad_row(str(path), row.line, expected, f"{row.label:g}")
+    versions = [tuple(row.texts for row in rows) for rows in zip(*sides, strict=True)]
     if source.needs == "translations":
-        return [row for _ in range(source.cross_lingual) for row in _translated(sides, random)]
+        passes = range(source.cross_lingual)
+        return [row for _ in passes for row in _translated(sides, versions, random)]
     rows = []
     for _ in range(source.cross_lingual):
         left, right = random.integers(len(files), size=(2, len(sides[0])))
         for i, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True)):
             texts = (sides[a][i].texts[0], sides[b][i].texts[1])
-            rows.append(TrainingRow(texts, sides[0][i].label))
+            rows.append(TrainingRow(texts, sides[0][i].label, versions=versions[i]))
     return rows
 
 
 def _translated(
-    sides: Sequence[Sequence[TrainingRow]], random: np.random.Generator
+    sides: Sequence[Sequence[TrainingRow]],
+    versions: Sequence[tuple[tuple[str, ...], ...]],
+    random: np.random.Generator,
 ) -> Iterator[TrainingRow]:
     """Yield each text of the first file with the one of another file that is drawn."""
     for i, first in enumerate(sides[0]):
         others = random.integers(1, len(sides), size=len(first.texts)).tolist()
         for j, other in enumerate(others):
-            yield TrainingRow((first.texts[j], sides[other][i].texts[j]), 0.0)
+            texts = (first.texts[j], sides[other][i].texts[j])
+            yield TrainingRow(texts, 0.0, versions=versions[i])
 
 
 def _joined(

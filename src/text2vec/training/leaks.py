@@ -1,13 +1,15 @@
 """Pairs that also stand in a test set, and pairs that stand twice: found and dropped, with counts.
 
 Two pairs are the same if their texts are, in any order, after NFKC, in lower case, without
-punctuation, symbols, spaces and controls.
+punctuation, symbols, spaces and controls. A row of several languages stands in a test set if its
+pair does in any one of them.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -42,14 +44,15 @@ def normalized_text(text: str) -> str:
     Returns
     -------
     str
-        NFKC, lower case, letters, marks and numbers only; ``""`` if there are none.
+        NFKC, lower case, letters, marks and numbers only. A text that has none of them stays what
+        it is: it is not the same as another one.
 
     Examples
     --------
     >>> normalized_text("Ｈow are　you?!")
     'howareyou'
     """
-    return unicodedata.normalize("NFKC", text).lower().translate(_LETTERS)
+    return unicodedata.normalize("NFKC", text).lower().translate(_LETTERS) or text
 
 
 def read_pair_keys(paths: Iterable[Path]) -> set[tuple[str, str]]:
@@ -80,33 +83,31 @@ def read_pair_keys(paths: Iterable[Path]) -> set[tuple[str, str]]:
 
 
 def drop_leaks(corpus: Corpus, keys: set[tuple[str, str]]) -> None:
-    """Drop every row of which any two texts are a pair of a test set.
+    """Drop every row of which any two texts, in any of its languages, are a pair of a test set.
 
     Parameters
     ----------
     corpus
-        Its groups are changed; ``counts["leaks"]`` says how many rows each lost.
+        Its groups are changed; ``counts["leaks"]`` says how many rows each lost. They let go of
+        their ``versions``, which nothing else asks for.
     keys
         What ``read_pair_keys`` returned.
     """
-    if not keys:
-        return
     known = {text for key in keys for text in key}
-    normal = _Normal(corpus.table.texts)
+    normal = _Normal()
+
+    def leaks(texts: Iterable[str]) -> bool:
+        found = [text for text in (normal[text] for text in texts) if text in known]
+        return any(_key(*two) in keys for two in combinations(found, 2))
+
+    table = corpus.table.texts
     for group in corpus.groups:
-        if not group.source.check_leaks or group.source.needs == "texts":
-            continue
-        clean = [not _leaks(normal, row, known, keys) for row in group.rows.tolist()]
-        group.keep(np.array(clean, np.bool_), "leaks")
-
-
-def _leaks(
-    normal: _Normal, row: Sequence[int], known: set[str], keys: set[tuple[str, str]]
-) -> bool:
-    texts = [normal.of(place) for place in row]
-    if texts[0] not in known:
-        return False
-    return any(_key(texts[0], other) in keys for other in texts[1:])
+        if keys and group.source.check_leaks and group.source.needs != "texts":
+            clean = [not leaks(table[place] for place in row) for row in group.rows.tolist()]
+            for i, versions in enumerate(group.versions):
+                clean[i] = clean[i] and not any(leaks(texts) for texts in versions)
+            group.keep(np.array(clean, np.bool_), "leaks")
+        group.versions = []
 
 
 def drop_duplicates(group: Group, texts: Sequence[str]) -> None:
@@ -120,11 +121,11 @@ def drop_duplicates(group: Group, texts: Sequence[str]) -> None:
     texts
         Of the table, by place.
     """
-    normal = _Normal(texts)
+    normal = _Normal()
     first: dict[tuple[str, ...], float] = {}
     kept, conflicts = [], 0
     for row, label in zip(group.rows.tolist(), group.labels.tolist(), strict=True):
-        key = tuple(sorted(normal.of(place) for place in row))
+        key = tuple(sorted(normal[texts[place]] for place in row))
         kept.append(key not in first)
         conflicts += first.setdefault(key, label) != label
     group.keep(np.array(kept, np.bool_), "duplicates")
@@ -132,19 +133,12 @@ def drop_duplicates(group: Group, texts: Sequence[str]) -> None:
         group.counts["conflicts"] = conflicts
 
 
-class _Normal:
-    """The normalized form of texts by place, each made once."""
+class _Normal(dict[str, str]):
+    """Text -> its normalized form; filled as needed."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = texts
-        self._made: dict[int, str] = {}
-
-    def of(self, place: int) -> str:
-        if place not in self._made:
-            # A text of punctuation alone stays what it is: it is not the same as another one.
-            text = self._texts[place]
-            self._made[place] = normalized_text(text) or text
-        return self._made[place]
+    def __missing__(self, text: str) -> str:
+        self[text] = normalized_text(text)
+        return self[text]
 
 
 def _key(first: str, second: str) -> tuple[str, str]:

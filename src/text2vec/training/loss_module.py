@@ -37,16 +37,12 @@ class TensorBatch:
     labels
         ``(n_rows,)``, or target embeddings ``(n_rows, dim)``, ``(n_rows, n_columns, dim)`` where a
         row has several texts.
-    n_tokens, n_padded
-        Real tokens, and all that are computed.
     """
 
     group: int
     passes: list[dict[str, Tensor | None]]
     places: Tensor
     labels: Tensor
-    n_tokens: int
-    n_padded: int
 
     def to(self, device: torch.device) -> TensorBatch:
         """Return the batch on another device."""
@@ -57,7 +53,7 @@ class TensorBatch:
             for one in self.passes
         ]
         places, labels = self.places.to(device), self.labels.to(device)
-        return TensorBatch(self.group, passes, places, labels, self.n_tokens, self.n_padded)
+        return TensorBatch(self.group, passes, places, labels)
 
 
 class GroupLoss(nn.Module):

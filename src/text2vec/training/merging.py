@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from text2vec.models import saved_folder
 from text2vec.models.layout import read_spec
 from text2vec.models.locate import ModelSource, locate_model
 from text2vec.training.network import SentenceNetwork, open_network
@@ -21,7 +22,9 @@ _PLAIN = Recipe((SourceRecipe("none", ("none",), "distill-mse", columns=("text",
 
 
 def average_states(
-    states: Sequence[Mapping[str, Tensor]], weights: Sequence[float]
+    states: Sequence[Mapping[str, Tensor]],
+    weights: Sequence[float],
+    names: Sequence[str] = (),
 ) -> dict[str, Tensor]:
     """Return the weighted sum of models' tensors.
 
@@ -31,6 +34,8 @@ def average_states(
         At least one; the same names and shapes.
     weights
         One for each, of sum 1.
+    names
+        What messages call the models; "model 1" and so on if there are none.
 
     Returns
     -------
@@ -51,20 +56,30 @@ def average_states(
     >>> average_states([{"a": torch.ones(1)}, {"a": torch.zeros(1)}], [0.75, 0.25])
     {'a': tensor([0.7500])}
     """
-    if len(states) != len(weights) or abs(sum(weights) - 1) > 1e-6:
+    if len(states) != len(weights) or not abs(sum(weights) - 1) <= 1e-6:
         raise ValueError(f"weights are {list(weights)}; expected {len(states)} of sum 1")
+    called = names or [f"model {i}" for i in range(1, len(states) + 1)]
+    for state, name in zip(states, called, strict=True):
+        _check_fit(states[0], state, called[0], name)
     merged = {}
     for name, first in states[0].items():
-        others = [state.get(name) for state in states]
-        if any(other is None or other.shape != first.shape for other in others):
-            raise ValueError(f"{name}: expected the same tensors in all models")
         merged[name] = first.clone()
         if first.is_floating_point():
-            parts = [w * o.double() for w, o in zip(weights, others, strict=True) if o is not None]
+            parts = [w * s[name].double() for w, s in zip(weights, states, strict=True)]
             merged[name] = torch.stack(parts).sum(0).to(first.dtype)
-    if any(state.keys() != merged.keys() for state in states):
-        raise ValueError("expected the same tensors in all models")
     return merged
+
+
+def _check_fit(
+    first: Mapping[str, Tensor], second: Mapping[str, Tensor], one: str, other: str
+) -> None:
+    for name in sorted(first.keys() | second.keys()):
+        shapes = [tuple(s[name].shape) if name in s else "none" for s in (first, second)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(
+                f"{name} has shape {shapes[0]} in {one} and {shapes[1]} in {other}; expected "
+                "models of one architecture and size: merge one with what was trained from it"
+            )
 
 
 def merge_models(
@@ -84,14 +99,19 @@ def merge_models(
     Raises
     ------
     ValueError
-        If the models do not fit each other, or the weights are no average.
+        If the models do not fit each other, the weights are no average, or ``output`` is one of
+        the models or holds something else.
     """
+    folder = Path(output).absolute()
+    saved_folder.check_target(folder)
     specs = [read_spec(locate_model(ModelSource(str(name)))) for name in models]
+    for spec in specs:
+        if spec.folder.resolve() == folder.resolve():
+            raise ValueError(f"{output} is one of the models; expected another folder to write to")
     networks: list[SentenceNetwork] = [open_network(spec, _PLAIN) for spec in specs]
     states = [network.state_dict() for network in networks]
-    networks[0].load_state_dict(average_states(states, weights))
+    networks[0].load_state_dict(average_states(states, weights, [str(name) for name in models]))
     parts = " + ".join(f"{w:g} x {Path(str(m)).name}" for w, m in zip(weights, models, strict=True))
-    folder = Path(output).absolute()
     card = f"# {folder.name}\n\nThe weighted average {parts}, weight by weight.\n"
     write_network(networks[0], specs[0], card, folder)
 

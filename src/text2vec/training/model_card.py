@@ -31,8 +31,9 @@ embeddings = model.encode(["How to replace the Huabei bundled bank card"])
 
 ## Data
 
-Starting model: `{model}`. {steps} steps of {batches} batches. Rows that stand in these test sets
-were dropped: {tests}.
+Starting model: `{model}`. {steps}
+
+{leaks}
 
 {data}
 
@@ -53,6 +54,9 @@ def write_card(
     title: str,
     before: Mapping[str, float],
     after: Mapping[str, float],
+    *,
+    steps: int | None = None,
+    best: int | None = None,
 ) -> str:
     """Return a model card in Markdown.
 
@@ -64,6 +68,10 @@ def write_card(
         Where the recipe has none.
     before, after
         Scores of the starting and of the finished model on the recipe's evaluation files.
+    steps
+        That were really trained; None for all of the plan.
+    best
+        The step whose weights were taken, if they were chosen by the evaluation files.
 
     Returns
     -------
@@ -78,13 +86,34 @@ def write_card(
         length=spec.max_seq_length,
         notes=f"\n\n{recipe.notes}" if recipe.notes else "",
         model=plan["model"],
-        steps=plan["steps"],
-        batches=plan["batches_per_step"],
-        tests=", ".join(recipe.tests) or "none were named",
+        steps=_steps_in_words(plan, steps, best),
+        leaks=_leaks_in_words(preparation),
         data=_data_table(preparation, plan),
         scores=_score_table(before, after),
         recipe=json.dumps(_changed(recipe.as_dict()), indent=2, ensure_ascii=False),
     )
+
+
+def _steps_in_words(plan: Mapping[str, Any], steps: int | None, best: int | None) -> str:
+    planned = plan["steps"]
+    count = f"{planned}" if steps in {None, planned} else f"{steps} of {planned} planned"
+    words = f"{count} steps of {plan['batches_per_step']} batches."
+    if best is not None:
+        words += f" The weights are those of step {best}, the best on the evaluation files."
+    if plan["skipped"]:
+        words += f" Skipped, since they have too few rows: {', '.join(plan['skipped'])}."
+    return words
+
+
+def _leaks_in_words(preparation: Preparation) -> str:
+    recipe = preparation.recipe
+    if not recipe.tests:
+        return "No test sets were named whose rows would have been dropped."
+    words = f"Rows that stand in these test sets were dropped: {', '.join(recipe.tests)}."
+    unchecked = [source.name for source in recipe.source if not source.check_leaks]
+    if unchecked:
+        words += f" Not checked (`check_leaks = false`): {', '.join(unchecked)}."
+    return words
 
 
 def _data_table(preparation: Preparation, plan: Mapping[str, Any]) -> str:

@@ -176,7 +176,7 @@ def open_network(spec: ModelSpec, recipe: Recipe) -> SentenceNetwork:
     return SentenceNetwork(transformer, spec)
 
 
-def freeze_parts(transformer: nn.Module, parts: Sequence[str], n_layers: int) -> int:
+def freeze_parts(transformer: nn.Module, parts: Sequence[str], n_layers: int) -> None:
     """Let the named parts and the lowest layers stay as they are.
 
     Parameters
@@ -188,11 +188,6 @@ def freeze_parts(transformer: nn.Module, parts: Sequence[str], n_layers: int) ->
     n_layers
         Layers counted from below; the embeddings stay as well if it is not 0. What no embedding
         depends on (the pooler) is frozen always.
-
-    Returns
-    -------
-    int
-        How many numbers are left to train.
 
     Raises
     ------
@@ -208,15 +203,12 @@ def freeze_parts(transformer: nn.Module, parts: Sequence[str], n_layers: int) ->
             )
     if n_layers and not any(lowest[n_layers - 1] in name or lowest[-1] in name for name in names):
         raise ValueError(f"frozen_layers is {n_layers}; the model has fewer layers")
-    left = 0
     for name, weight in transformer.named_parameters():
         low = n_layers and (name.startswith("embeddings.") or any(part in name for part in lowest))
         if low or name.startswith("pooler.") or any(part in name for part in parts):
             weight.requires_grad = False
-        left += weight.numel() if weight.requires_grad else 0
-    if not left:
+    if not any(weight.requires_grad for weight in transformer.parameters()):
         raise ValueError("freeze: nothing is left to train")
-    return left
 
 
 def _with_adapters(transformer: nn.Module, recipe: Recipe) -> nn.Module:

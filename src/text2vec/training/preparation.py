@@ -16,7 +16,7 @@ from text2vec.models.locate import DEFAULT_MODEL, ModelSource, locate_model
 from text2vec.models.spec import ModelSpec
 from text2vec.sentence_model import SentenceModel
 from text2vec.training.batches import BatchPlan, plan_batches, plan_chunks
-from text2vec.training.corpus import Corpus, Group, TextTable, data_file, read_groups
+from text2vec.training.corpus import Corpus, TextTable, data_file, read_groups
 from text2vec.training.leaks import drop_duplicates, drop_leaks, read_pair_keys
 from text2vec.training.mining import mine_negatives
 from text2vec.training.recipe import Recipe
@@ -47,10 +47,6 @@ class Preparation:
     corpus: Corpus
     tokens: dict[int, PackedBatch]
     plan: BatchPlan
-
-    def length_of(self, group: Group) -> int:
-        """Return at how many tokens a group's texts are cut."""
-        return group.source.max_length or self.recipe.max_length
 
 
 def prepare(recipe: Recipe, data: Path) -> Preparation:
@@ -84,13 +80,20 @@ def prepare(recipe: Recipe, data: Path) -> Preparation:
     for evaluation in recipe.evaluation:
         for name in evaluation.files:
             data_file(data, name)
+    for source in recipe.source:
+        if max(source.matryoshka, default=0) > spec.dim:
+            raise ValueError(
+                f"source {source.name!r}: matryoshka is {list(source.matryoshka)}; expected "
+                f"{spec.dim} at most, the model's dimensions"
+            )
     corpus = _read_corpus(recipe, data)
     for group in corpus.groups:
         if group.source.negatives:
-            mine_negatives(group, corpus.table.texts, SentenceModel(spec.folder))
+            model = SentenceModel(spec.folder, pooling=spec.pooling)
+            mine_negatives(group, corpus.table.texts, model)
     tokens = _tokenize(recipe, spec, corpus)
     lengths = [
-        tokens[group.source.max_length or recipe.max_length].lengths[group.trained].sum(axis=1)
+        tokens[group.cut_at(recipe.max_length)].lengths[group.trained].sum(axis=1)
         for group in corpus.groups
     ]
     return Preparation(recipe, spec, corpus, tokens, plan_batches(corpus.groups, lengths, recipe))
@@ -122,7 +125,7 @@ def _tokenize(recipe: Recipe, spec: ModelSpec, corpus: Corpus) -> dict[int, Pack
         )
     texts = [prompt + text for text in corpus.table.texts] if prompt else corpus.table.texts
     tokens = {}
-    for length in {group.source.max_length or recipe.max_length for group in corpus.groups}:
+    for length in {group.cut_at(recipe.max_length) for group in corpus.groups}:
         tokens[length] = _tokenize_at(length, spec, texts)
     return tokens
 
@@ -147,6 +150,7 @@ def describe_plan(preparation: Preparation) -> dict[str, Any]:
         row, and the share of computed tokens that is padding.
     """
     plan, groups = preparation.plan, preparation.corpus.groups
+    tokens = [preparation.tokens[g.cut_at(preparation.recipe.max_length)] for g in groups]
     batches = [0] * len(groups)
     real, padded = np.zeros(len(groups), np.int64), np.zeros(len(groups), np.int64)
     for item in plan.items:
@@ -154,20 +158,19 @@ def describe_plan(preparation: Preparation) -> dict[str, Any]:
             batches[batch.group] += 1
             group = groups[batch.group]
             texts = np.unique(group.trained[batch.rows])
-            lengths = preparation.tokens[preparation.length_of(group)].lengths[texts]
+            lengths = tokens[batch.group].lengths[texts]
             chunks = plan_chunks(lengths, group.source.sub_batch)
             real[batch.group] += lengths.sum()
             padded[batch.group] += sum(int(lengths[c].max()) * len(c) for c in chunks)
     rows = []
     for i, group in enumerate(groups):
-        lengths = preparation.tokens[preparation.length_of(group)].lengths
         rows.append({
             "group": group.name,
             "loss": group.source.loss,
             **group.counts,
             "rows": len(group.rows),
             "batches": batches[i],
-            "mean_tokens": round(float(lengths[group.trained].sum(axis=1).mean()), 1),
+            "mean_tokens": round(float(tokens[i].lengths[group.trained].sum(axis=1).mean()), 1),
         })
     return {
         "model": preparation.recipe.model or DEFAULT_MODEL,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from text2vec.files.text_file import parse_toml
-from text2vec.training.sources import EvaluationRecipe, SourceRecipe
+from text2vec.training.sources import EvaluationRecipe, SourceRecipe, check_ranges
 
 __all__ = ["Recipe", "parse_recipe", "read_recipe"]
 
@@ -123,44 +123,30 @@ class Recipe:
             raise ValueError(
                 "source: every one has 'every'; expected one that they come along with"
             )
-        for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} is {value!r}; expected {low:g} to {high:g}")
+        check_ranges(self)
         for name, known in _CHOICES:
             for value in _as_tuple(getattr(self, name)):
                 if value not in known:
                     raise ValueError(f"{name} is {value!r}; expected {', '.join(known)}")
+        self._check_evaluation()
+
+    def _check_evaluation(self) -> None:
         if self.patience and not self.evaluation:
             raise ValueError("patience needs an [[evaluation]]")
+        names = [row.name for row in self.evaluation]
+        if len({*names, "mean"}) <= len(names):
+            raise ValueError(
+                f"evaluation: the names are {names}; expected different ones, and none 'mean', "
+                "which is the mean of all"
+            )
+        if self.evaluation and not any(row.weight for row in self.evaluation):
+            raise ValueError("evaluation: every weight is 0; expected one above it")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON values, for fingerprints and the model card."""
         return dataclasses.asdict(self)
 
 
-_MANY = 1e12
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("epochs", 0, _MANY),
-    ("steps", 0, _MANY),
-    ("stop_after", 0, _MANY),
-    ("learning_rate", 0, 1),
-    ("warmup", 0, 1),
-    ("weight_decay", 0, 1),
-    ("max_grad_norm", 0, _MANY),
-    ("batch_pairs", 1, _MANY),
-    ("batch_tokens", 0, _MANY),
-    ("batches_per_step", 1, _MANY),
-    ("max_length", 3, _MANY),
-    ("frozen_layers", 0, _MANY),
-    ("dropout", 0, 0.9),
-    ("lora_rank", 0, _MANY),
-    ("merge", 0, 1),
-    ("checkpoint_steps", 1, _MANY),
-    ("keep_checkpoints", 1, _MANY),
-    ("log_steps", 1, _MANY),
-    ("patience", 0, _MANY),
-)
 _CHOICES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("schedule", _SCHEDULES),
     ("dtype", _DTYPES),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from text2vec.errors import require
 from text2vec.files.text_file import write_text
+from text2vec.models.saved_folder import check_target
 from text2vec.training.batches import BatchPlan
 from text2vec.training.preparation import Preparation, prepare
 from text2vec.training.recipe import Recipe, read_recipe
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["TrainingResult", "train"]
 
 _PACKAGES = ("torch", "transformers", "sentence_transformers", "accelerate")
+_LOG_FILE = "log.csv"
 _PLAN_FILE = "plan.json"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,8 @@ def train(
     MissingExtraError
         If torch, transformers, sentence-transformers or accelerate is not installed.
     ValueError
-        If the recipe is wrong, if ``output`` holds the checkpoints of another run, or of this one
-        without ``resume``.
+        If the recipe is wrong, if ``output`` holds other files than a model's, or there are
+        checkpoints of another run beside it, or of this one without ``resume``.
     DataFormatError
         If a row of the data is wrong.
     TrainingError
@@ -96,6 +100,7 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = read_recipe(Path(recipe))
     folder = Path(output).absolute()
+    check_target(folder)
     preparation = prepare(recipe, Path(data))
     work = folder.with_name(f"{folder.name}.training")
     return _run(preparation, Path(data), folder, work, resume=resume)
@@ -104,10 +109,13 @@ def train(
 def _run(
     preparation: Preparation, data: Path, folder: Path, work: Path, *, resume: bool
 ) -> TrainingResult:
-    checkpoint = _open_work_folder(work, preparation, resume=resume)
+    if preparation.plan.skipped:
+        _LOG.warning("skipped, too few rows: %s", ", ".join(preparation.plan.skipped))
+    run = _run_fingerprint(preparation)
+    checkpoint = _open_work_folder(work, run, preparation.plan.n_steps, resume=resume)
     trainer, network = _open_trainer(preparation, data, work)
     score = trainer.score
-    before = _before(work, network, score)
+    before = _before(work / "before.json", run, network, score)
     _train(trainer, checkpoint, preparation.recipe.stop_after)
     result = TrainingResult(folder, trainer.state.global_step, before)
     if trainer.args.process_index:
@@ -117,11 +125,10 @@ def _run(
     return dataclasses.replace(result, after=after)
 
 
-def _open_work_folder(work: Path, preparation: Preparation, *, resume: bool) -> Path | None:
+def _open_work_folder(work: Path, run: str, n_steps: int, *, resume: bool) -> Path | None:
     """Return the checkpoint to go on from, after making sure that it is of the same run."""
     from text2vec.training.trainer import last_checkpoint
 
-    identity = {"run": _run_fingerprint(preparation), "steps": preparation.plan.n_steps}
     path = work / _PLAN_FILE
     checkpoint = last_checkpoint(work) if work.is_dir() else None
     if checkpoint is not None:
@@ -131,13 +138,14 @@ def _open_work_folder(work: Path, preparation: Preparation, *, resume: bool) -> 
                 "another --output, or remove that folder"
             )
         found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if found.get("run") != identity["run"]:
+        if found.get("run") != run:
             raise ValueError(
                 f"{work} is of another recipe, data or model; resuming would mix two runs: "
                 "expected the same ones, or another --output"
             )
-    work.mkdir(parents=True, exist_ok=True)
-    write_text(path, f"{json.dumps(identity, indent=2)}\n")
+    else:
+        (work / _LOG_FILE).unlink(missing_ok=True)  # of a run that left no checkpoint
+    write_text(path, f"{json.dumps({'run': run, 'steps': n_steps}, indent=2)}\n")
     return checkpoint
 
 
@@ -185,7 +193,7 @@ def _open_trainer(
     if "console" in recipe.loggers:
         callbacks.append(progress.ConsoleLog(_row_counter(preparation.plan)))
     if "csv" in recipe.loggers:
-        callbacks.append(progress.CsvLog(work / "log.csv"))
+        callbacks.append(progress.CsvLog(work / _LOG_FILE))
     if recipe.patience:
         callbacks.append(EarlyStoppingCallback(recipe.patience))
     trainer = PlanTrainer(
@@ -228,18 +236,19 @@ def _train(trainer: PlanTrainer, checkpoint: Path | None, stop_after: int) -> No
 
 
 def _before(
-    work: Path, network: SentenceNetwork, score: Callable[[], dict[str, float]] | None
+    path: Path, run: str, network: SentenceNetwork, score: Callable[[], dict[str, float]] | None
 ) -> dict[str, float]:
-    """Score the starting model, once a run."""
-    path = work / "before.json"
+    """Score the starting model, once a run; another run's scores are not asked."""
     if score is None:
         return {}
     if path.is_file():
-        scores: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-        return scores
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found.get("run") == run:
+            kept: dict[str, float] = found["scores"]
+            return kept
     network.eval()
     scores = score()
-    write_text(path, f"{json.dumps(scores, indent=2)}\n")
+    write_text(path, f"{json.dumps({'run': run, 'scores': scores}, indent=2)}\n")
     return scores
 
 
@@ -273,7 +282,9 @@ def _write(
     from text2vec.training.model_card import write_card
     from text2vec.training.output import write_heads, write_network
 
-    card = write_card(preparation, folder.name, before, after)
+    state = trainer.state
+    best = state.best_global_step if state.best_model_checkpoint else None
+    card = write_card(preparation, folder.name, before, after, steps=state.global_step, best=best)
     work = Path(trainer.args.output_dir)
     write_heads(trainer.loss.heads, work / "heads.safetensors")
     write_network(trainer.network, preparation.spec, card, folder)

@@ -1,14 +1,20 @@
-"""What a recipe says of one source of rows, and of one file that is scored while training."""
+"""What a recipe says of one source of rows, and of one file that is scored while training.
+
+The ranges of all numbers of a recipe stand here too, in one table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from text2vec.training.loss_table import find_loss
 
-__all__ = ["EvaluationRecipe", "SourceRecipe"]
+__all__ = ["EvaluationRecipe", "SourceRecipe", "check_ranges"]
 
 _COLUMNS: Mapping[str, str] = {
     "scored": "the names of two texts and a score",
@@ -20,6 +26,56 @@ _COLUMNS: Mapping[str, str] = {
     "related": "the names of two or more texts that belong together",
     "translations": "the names of two or more texts that are translations, the teacher's first",
 }
+
+_MANY = 1e12
+_FEWEST_TOKENS = 3
+
+_RANGES: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType({
+    "Recipe": {
+        "seed": (0, 2**32 - 1),
+        "epochs": (0, _MANY),
+        "steps": (0, _MANY),
+        "stop_after": (0, _MANY),
+        "learning_rate": (0, 1),
+        "warmup": (0, 1),
+        "weight_decay": (0, 1),
+        "max_grad_norm": (0, _MANY),
+        "batch_pairs": (1, _MANY),
+        "batch_tokens": (0, _MANY),
+        "batches_per_step": (1, _MANY),
+        "max_length": (_FEWEST_TOKENS, _MANY),
+        "frozen_layers": (0, _MANY),
+        "dropout": (0, 0.9),
+        "lora_rank": (0, _MANY),
+        "lora_alpha": (0, _MANY),
+        "merge": (0, 1),
+        "checkpoint_steps": (1, _MANY),
+        "keep_checkpoints": (1, _MANY),
+        "log_steps": (1, _MANY),
+        "patience": (0, _MANY),
+    },
+    "SourceRecipe": {
+        "cross_lingual": (0, _MANY),
+        "weight": (0, _MANY),
+        "share": (0, 1),
+        "every": (0, _MANY),
+        "loss_weight": (0, _MANY),
+        "rows": (0, _MANY),
+        "skip": (0, _MANY),
+        "minimum": (-_MANY, _MANY),
+        "join": (1, _MANY),
+        "max_length": (_FEWEST_TOKENS, _MANY),
+        "batch_pairs": (1, _MANY),
+        "sub_batch": (0, _MANY),
+        "matryoshka": (1, _MANY),
+        "negatives": (0, _MANY),
+    },
+    "EvaluationRecipe": {"rows": (0, _MANY), "weight": (0, _MANY)},
+})
+"""Class -> field -> lowest and highest value, of each item where there are several."""
+
+_OR_ZERO = frozenset({("SourceRecipe", "max_length"), ("SourceRecipe", "batch_pairs")})
+"""Fields whose 0 stands for the recipe's own value."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +173,7 @@ class SourceRecipe:
         """Refuse what does not fit together."""
         if not self.files:
             raise ValueError("files: expected at least one")
+        check_ranges(self)
         known = find_loss(self.loss).options
         for key in self.options:
             if key not in known:
@@ -124,15 +181,14 @@ class SourceRecipe:
                 raise ValueError(f"options: {self.loss} has no {key!r}; expected {options}")
         self._check_labels()
         self._check_columns()
-        for name in ("weight", "share", "every", "rows", "skip", "cross_lingual", "negatives"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; expected 0 or more")
-        if self.join and (len(self.join) != 2 or not 1 <= self.join[0] <= self.join[1]):
+        if self.join and (len(self.join) != 2 or self.join[0] > self.join[1]):
             raise ValueError(f"join is {list(self.join)}; expected lowest and highest number")
         if self.join and self.needs != "texts":
             raise ValueError(f"join is for distillation of texts; {self.loss} needs rows")
         if not self.train_first and self.needs != "translations":
-            raise ValueError(f"train_first = false is for translations; {self.loss} needs each text")
+            raise ValueError(
+                f"train_first = false is for translations; {self.loss} needs each text"
+            )
         if self.negatives and self.needs != "positives":
             raise ValueError(f"negatives are mined for info-nce; {self.loss} has no use for them")
 
@@ -187,7 +243,7 @@ class EvaluationRecipe:
     Raises
     ------
     ValueError
-        If there are not one or two files.
+        If there are not one or two files, or a value is out of its range.
     """
 
     name: str
@@ -198,7 +254,44 @@ class EvaluationRecipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be scored."""
+        check_ranges(self)
         if len(self.files) not in {1, 2}:
             raise ValueError(f"files: {len(self.files)}; expected one, or two with the same pairs")
         if self.columns and len(self.columns) != 3:
             raise ValueError(f"columns is {list(self.columns)}; expected two texts and a score")
+
+
+def check_ranges(part: Any) -> None:
+    """Refuse a number that is not finite or out of its range.
+
+    Parameters
+    ----------
+    part
+        A ``Recipe``, ``SourceRecipe`` or ``EvaluationRecipe``.
+
+    Raises
+    ------
+    ValueError
+        If there is one; the message names field, value and range.
+    """
+    kind = type(part).__name__
+    for row in dataclasses.fields(part):
+        value = getattr(part, row.name)
+        for number in _numbers(value):
+            shown = list(value) if isinstance(value, tuple) else value
+            if isinstance(number, float) and not math.isfinite(number):
+                raise ValueError(f"{row.name} is {shown!r}; expected finite numbers")
+            low, high = _RANGES[kind].get(row.name, (-math.inf, math.inf))
+            unset = number == 0 and (kind, row.name) in _OR_ZERO
+            if not unset and not low <= number <= high:
+                zero = "0, or " if (kind, row.name) in _OR_ZERO else ""
+                upper = "or more" if high == _MANY and number < low else f"to {high:.10g}"
+                raise ValueError(f"{row.name} is {shown!r}; expected {zero}{low:.10g} {upper}")
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    for item in value if isinstance(value, tuple | list) else (value,):
+        if isinstance(item, int | float):
+            yield item

@@ -113,7 +113,7 @@ def _embed_places(
     name = group.source.teacher or preparation.recipe.teacher
     model = SentenceModel(
         name or spec.folder,
-        max_seq_length=preparation.length_of(group),
+        max_seq_length=group.cut_at(preparation.recipe.max_length),
         pooling=None if name else spec.pooling,
     )
     if model.dim != spec.dim and group.source.needs in {"texts", "translations"}:

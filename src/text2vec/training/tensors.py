@@ -44,18 +44,13 @@ class TrainingData:
     pad: int
     max_length: int
 
-    def length_of(self, group: Group) -> int:
-        """Return at how many tokens a group's texts are cut."""
-        return group.source.max_length or self.max_length
-
     def make_batch(self, batch: Batch) -> TensorBatch:
         """Return a batch's tensors; a text that stands in several rows is there once."""
         group = self.groups[batch.group]
         rows = group.trained[batch.rows]
         texts, places = np.unique(rows, return_inverse=True)
-        tokens = self.tokens[self.length_of(group)]
+        tokens = self.tokens[group.cut_at(self.max_length)]
         passes, order = pad_passes(tokens, texts, self.pad, group.source.sub_batch)
-        n_padded = sum(one["input_ids"].numel() for one in passes if one["input_ids"] is not None)
         back = np.empty(len(order), np.int64)
         back[order] = np.arange(len(order))
         return TensorBatch(
@@ -63,8 +58,6 @@ class TrainingData:
             passes,
             torch.from_numpy(back[places.reshape(rows.shape)]),
             self._labels(group, batch.rows),
-            int(tokens.lengths[texts].sum()),
-            n_padded,
         )
 
     def _labels(self, group: Group, rows: IntVector) -> Tensor:
