@@ -38,6 +38,9 @@ class FakeModel:
     dim: int = 8
     calls: list[int] = field(default_factory=list)
     opened_with: tuple = ()
+    prompts: dict[str, str] = field(default_factory=dict)
+    default_prompt_name: str | None = None
+    batch_sizes: list = field(default_factory=list)
 
     def vector(self, text: str) -> np.ndarray:
         digest = hashlib.blake2b(text[: self.max_seq_length].encode(), digest_size=self.dim)
@@ -49,6 +52,7 @@ class FakeModel:
         *,
         prompt,
         prompt_name,
+        batch_size,
         normalize_embeddings,
         precision,
         truncate_dim,
@@ -56,6 +60,7 @@ class FakeModel:
     ):
         texts = [{"q": "query: "}.get(prompt_name, prompt or "") + text for text in sentences]
         self.calls.append(len(texts))
+        self.batch_sizes.append(batch_size)
         rows = np.array([self.vector(text) for text in texts], np.float32).reshape(-1, self.dim)
         rows = rows[:, :truncate_dim]
         if normalize_embeddings:

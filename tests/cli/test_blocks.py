@@ -13,6 +13,7 @@ from text2vec.cli.blocks import encode_blocks, file_source, stream_source, typed
 def options(**changed):
     return argparse.Namespace(
         **{
+            "batch_size": None,
             "chunk_size": 2,
             "normalize": False,
             "precision": "float32",

@@ -31,11 +31,14 @@ def test_text_options_chunk_size_default():
 def test_open_model_asks_the_factory(model):
     args = argparse.Namespace(
         model="a/b",
+        revision="v2",
+        device="cuda",
         max_seq_length=9,
         num_threads=None,
         engine="auto",
         dtype="int8",
         model_factory=lambda *words, **options: (words, options),
     )
-    options = {"max_seq_length": 9, "num_threads": None, "engine": "auto", "dtype": "int8"}
+    options = {"revision": "v2", "device": "cuda", "max_seq_length": 9, "num_threads": None}
+    options |= {"engine": "auto", "dtype": "int8"}
     assert open_model(args) == (("a/b",), options)

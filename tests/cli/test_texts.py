@@ -80,6 +80,12 @@ def test_encode_options_reach_the_model(tmp_path, run, model):
     words = [
         "--model",
         "some/name",
+        "--revision",
+        "v2",
+        "--device",
+        "cuda",
+        "--batch-size",
+        "7",
         "--max-seq-length",
         "5",
         "--num-threads",
@@ -95,6 +101,8 @@ def test_encode_options_reach_the_model(tmp_path, run, model):
     result = run("encode", "abc", *words, *others)
     assert result.code == 0
     asked = {"max_seq_length": 5, "num_threads": 3, "engine": "native", "dtype": "int8"}
+    asked |= {"revision": "v2", "device": "cuda"}
+    assert model.batch_sizes == [7]
     assert model.opened_with == ("some/name", asked)
     expected = model.vector("p: abc")[:4]
     expected = (expected / np.linalg.norm(expected)).astype(np.float16)
@@ -293,6 +301,25 @@ def test_search_agrees_with_sorting_everything(tmp_path, run, model, chunk_size)
         f"{path}:{expected[0] + 1}",
         texts[expected[0]],
     ]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "words", "query", "document"),
+    [
+        ({}, (), "", ""),
+        ({"query": "Q ", "passage": "P "}, (), "Q ", "P "),
+        ({"query": "Q "}, (), "Q ", ""),
+        ({"query": "Q ", "document": "D "}, ("--prompt", "x "), "x ", "x "),
+        ({"query": "Q ", "document": "D "}, ("--prompt", ""), "", ""),
+        ({"q": "", "query": "Q "}, ("--prompt-name", "q"), "query: ", "query: "),
+    ],
+)
+def test_search_takes_the_models_prompts(prompts, words, query, document, run, model):
+    model.prompts = prompts
+    found = run("search", "a", "--input", "-", "--json", *words, stdin=b"b\n")
+    vectors = model.vector(f"{query}a")[None], model.vector(f"{document}b")[None]
+    score = json.loads(found.out)["hits"][0]["score"]
+    assert score == pytest.approx(model.similarity_pairwise(*vectors)[0], abs=1e-6)
 
 
 def test_search_shows_no_control_characters(run):

@@ -9,6 +9,8 @@ import pytest
 
 from tests.evaluation.conftest import write_lines
 from text2vec.cli.main import main
+from text2vec.evaluation.tasks import TASKS
+from text2vec.sentence_model import SentenceModel
 
 
 @pytest.fixture
@@ -111,12 +113,62 @@ def test_each_whole_suite_has_its_own_table_and_mean(folder, data, capsys, tmp_p
         (("--check", "e.toml", "--model", "x", "--dtype", "int8"), "no use of --dtype, --model"),
         (("--ablate", "--baseline", "bm25"), "--ablate makes no use of --baseline"),
         (("--ablate", "--model", "a", "--model", "b"), "--ablate takes one model, not 2"),
+        (("--ablate", "--device", "cuda"), "--ablate makes no use of --device"),
+        (("--check", "e.toml", "--batch-size", "2"), "--check makes no use of --batch-size"),
+        (("--revision", "v1"), "--revision is of one model, not 0; give one --model"),
+        (("--revision", "v1", "--model", "a", "--model", "b"), "of one model, not 2"),
+        (("--json", "--markdown"), "two forms of one table; leave one out"),
     ],
 )
 def test_options_that_would_change_nothing_are_refused(words, message, data, capsys):
     code, _, err = run(capsys, "--data", data, *words)
     assert code != 0
     assert message in err
+
+
+def test_published_scores_stand_in_the_json_too(data, capsys):
+    words = ("--baseline", "edit-distance", "--data", data, "--task", "bq", "--task", "stsb-de")
+    assert len(json.loads(run(capsys, *words, "--json")[1])) == 1
+    rows = json.loads(run(capsys, *words, "--json", "--compare-published")[1])
+    assert [row.get("published", False) for row in rows] == [False] + 8 * [True]
+    assert set(rows[1]) - {"published"} == set(rows[0])
+    assert rows[3]["subject"] == "moka-ai/m3e-base (published)"
+    assert rows[3]["results"] == [{"task": "bq", "metric": "spearman", "score": 63.81}]
+    assert rows[3]["qps"]["texts_per_second"] == 2980
+    words = ("--baseline", "edit-distance", "--data", data, "--suite", "chinese")
+    rows = json.loads(run(capsys, *words, "--json", "--compare-published")[1])
+    assert rows[3]["means"] == {"chinese": 57.93}
+
+
+def test_the_list_shows_licences_and_may_be_json(capsys, tmp_path):
+    out = run(capsys, "--list")[1]
+    line = next(line for line in out.splitlines() if line.startswith("pawsx "))
+    assert line.split(maxsplit=4)[3:] == ["C-MTEB/PAWSX", "free for any purpose"]
+    tasks = tmp_path / "t.toml"
+    own = "name='own'\nkind='pairs'\nfiles=['a.csv']\nlanguage='zh'\nlabels={yes=1, no=0}\n"
+    tasks.write_text(f"[[task]]\n{own}")
+    rows = json.loads(run(capsys, "--list", "--tasks", tasks, "--json")[1])
+    assert [row["name"] for row in rows] == [*TASKS, "own"]
+    assert rows[0]["licence"] == TASKS["atec"].licence
+    assert rows[-1]["labels"] == {"yes": 1, "no": 0}
+
+
+def test_engine_options_reach_the_model(folder, data, capsys):
+    opened, sizes = [], []
+
+    def factory(name, **options):
+        opened.append((name, options["revision"], options["device"]))
+        model = SentenceModel(name)
+        encode = model.encode_result
+        model.encode_result = lambda texts, **keywords: (
+            sizes.append(keywords["batch_size"]) or encode(texts, **keywords)
+        )
+        return model
+
+    words = ("--model", folder, "--revision", "v1", "--device", "mps", "--batch-size", "3")
+    more = ("--data", str(data), "--task", "bq", "--no-qps")
+    assert main(["evaluate", *words, *more], model_factory=factory) == 0
+    assert (opened, set(sizes)) == ([(folder, "v1", "mps")], {3})
 
 
 def test_wrong_words(folder, data, capsys, tmp_path):

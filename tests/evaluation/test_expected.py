@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,12 @@ def test_check_prints_ok_or_the_difference(folder, data, tmp_path, capsys):
     assert [line[:4] for line in lines] == ["ok  ", "DIFF", "ok  "]
     assert f"--model {folder} --task bq" in lines[1]
     assert "1 of 3 rows differ" in err
+    assert main(["evaluate", "--check", str(path), "--data", str(data), "--json"]) == 1
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["ok"] for row in rows] == [True, False, True]
+    assert rows[1]["found"] == pytest.approx(results[1].score)
+    assert rows[1]["score"] == pytest.approx(results[1].score + 2)
+    assert rows[1]["command"] in lines[1]
 
 
 @pytest.mark.parametrize(

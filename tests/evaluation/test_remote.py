@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -19,7 +20,7 @@ from text2vec.evaluation.tasks import find_tasks
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)) or "{}")
         self.server.seen.append((self.path, body, self.headers.get("Authorization")))
         status, headers = self.server.script.pop(0) if self.server.script else (200, {})
         answer = {"error": {"message": "no"}}
@@ -39,18 +40,28 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *args):
         pass
 
+    do_GET = do_POST  # noqa: N815 - as the base class calls it
 
-@pytest.fixture
-def server(encoder):
+
+@contextmanager
+def serve(encoder):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.seen, server.script, server.encoder, server.plain = [], [], encoder, False
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     server.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def server(encoder):
+    with serve(encoder) as server:
+        yield server
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -79,6 +90,33 @@ def test_a_busy_server_is_asked_again_and_a_refusal_is_told(server):
     server.script = [(299, {})]
     with pytest.raises(Text2VecError, match="expected 1 embeddings, found"):
         remote.encode(["a"])
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_told_and_gets_no_key(status, server, encoder):
+    with serve(encoder) as other:
+        target = f"{other.url}/embeddings"
+        server.script = [(status, {"Location": target})]
+        with pytest.raises(Text2VecError, match=f"HTTP {status} sends to '{target}', which is not"):
+            RemoteEncoder(server.url, api_key="secret")
+        assert not other.seen
+    assert [key for _, _, key in server.seen] == ["Bearer secret"]
+    server.script = [(status, {"Location": "/else"})]
+    with pytest.raises(Text2VecError, match=f"sends to '{server.url[:-3]}/else'"):
+        RemoteEncoder(server.url, api_key="")
+
+
+def test_a_key_goes_over_plain_http_to_this_machine_alone(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "secret")
+    for host in ("models.example", "192.168.0.7:8000", "127.0.0.1.example", "localhost@evil.test"):
+        with pytest.raises(ValueError, match="expected https, or no key"):
+            RemoteEncoder(f"http://{host}/v1")
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    RemoteEncoder(server.url)
+    RemoteEncoder(server.url.replace("127.0.0.1", "localhost"))
+    assert {key for _, _, key in server.seen} == {"Bearer secret"}
 
 
 def test_addresses_at_the_door():

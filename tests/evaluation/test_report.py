@@ -47,6 +47,7 @@ def test_page_stands_alone_and_holds_all(subject, data, tmp_path):
     assert "script" not in page.tags
     assert text.count("<svg") == 15  # seven tasks of two subjects, and the means
     assert all(hub in text for hub in SYSTEMS)
+    assert all(task.licence in text for task in tasks)
     assert f"{rows[0].table_row.mean:.2f}" in text
     assert list(tmp_path.iterdir()) == [tmp_path / "report.html"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -94,6 +95,19 @@ def test_retrieval_in_the_layout_of_beir(tmp_path):
         load_task(task, tmp_path)
 
 
+def test_pairs_with_words_for_scores_and_without_a_header(tmp_path):
+    (tmp_path / "a.tsv").write_text("a\tb\tsame\nc\td\tother\ne\tf\tmaybe\n")
+    labels = {"same": 1.0, "other": 0.0, "maybe": 7.0}
+    task = Task("x", "pairs", ("a.tsv",), "en", labels=labels, header=False)
+    loaded = load_task(task, tmp_path)
+    assert (loaded.left, loaded.labels) == (["a", "c", "e"], [1.0, 0.0, 7.0])
+    with pytest.raises(DataFormatError, match=r"a\.tsv:3: expected a score from 0 to 1, found 7"):
+        load_task(replace(task, scale=(0, 1)), tmp_path)
+    write_lines(tmp_path / "a.jsonl", [{"text1": "a", "text2": "b", "score": ["same"]}])
+    with pytest.raises(DataFormatError, match="expected one of same, other, maybe"):
+        load_task(Task("x", "pairs", ("a.jsonl",), "en", labels=labels), tmp_path)
+
+
 def test_clusters_and_translations(tmp_path):
     write_lines(tmp_path / "c.jsonl", [{"text": "a", "label": 1}, {"text": "b", "label": "x"}])
     assert load_task(Task("c", "clustering", ("c.jsonl",), "en"), tmp_path).groups == ["1", "x"]
@@ -101,7 +115,7 @@ def test_clusters_and_translations(tmp_path):
     task = Task("t", "bitext", ("t.jsonl",), "de-en", columns=("de", "en"))
     assert load_task(task, tmp_path).right == ["tea"]
     with pytest.raises(ValueError, match="expected both languages"):
-        load_task(Task("t", "bitext", ("t.jsonl",), "de-en"), tmp_path)
+        Task("t", "bitext", ("t.jsonl",), "de-en")
     write_lines(tmp_path / "c.jsonl", [{"text": "a", "label": None}])
     with pytest.raises(DataFormatError, match="a label in column 'label'"):
         load_task(Task("c", "clustering", ("c.jsonl",), "en"), tmp_path)

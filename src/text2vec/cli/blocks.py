@@ -135,7 +135,10 @@ def stream_source(stream: BinaryIO) -> TextSource:
 
 
 def encode_texts(
-    model: SentenceModel, texts: Sequence[str], args: argparse.Namespace
+    model: SentenceModel,
+    texts: Sequence[str],
+    args: argparse.Namespace,
+    prompt: str | None = None,
 ) -> EncodeResult:
     """Return the embeddings of a few texts, as the encoding options want them.
 
@@ -147,16 +150,20 @@ def encode_texts(
         The texts.
     args
         Parsed arguments with the encoding options.
+    prompt
+        Put before each text where the options ask for none.
 
     Returns
     -------
     EncodeResult
         One row per text.
     """
+    asks = args.prompt is not None or args.prompt_name is not None
     return model.encode_result(
         texts,
-        prompt=args.prompt,
+        prompt=args.prompt if asks else prompt,
         prompt_name=args.prompt_name,
+        batch_size=args.batch_size,
         normalize_embeddings=args.normalize,
         precision=args.precision,
         truncate_dim=args.truncate_dim,
@@ -165,7 +172,10 @@ def encode_texts(
 
 
 def encode_blocks(
-    model: SentenceModel, source: TextSource, args: argparse.Namespace
+    model: SentenceModel,
+    source: TextSource,
+    args: argparse.Namespace,
+    prompt: str | None = None,
 ) -> Iterator[Block]:
     """Yield the rows of a source with their embeddings, in order, one chunk in memory at a time.
 
@@ -179,6 +189,8 @@ def encode_blocks(
         Where the rows come from.
     args
         Parsed arguments with the encoding options.
+    prompt
+        As in ``encode_texts``.
 
     Yields
     ------
@@ -189,7 +201,8 @@ def encode_blocks(
     cut_lines: list[int] = []
     with _progress(source, args) as advance:
         for records in chunk_records(source.records, args.chunk_size):
-            result = encode_texts(model, [text for row in records for text in row.texts], args)
+            texts = [text for row in records for text in row.texts]
+            result = encode_texts(model, texts, args, prompt)
             width = len(records[0].texts)
             n_cut += int(result.truncated.sum())
             places = result.truncated.nonzero()[0][: _SHOWN_CUTS - len(cut_lines)].tolist()

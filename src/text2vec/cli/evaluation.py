@@ -11,7 +11,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from text2vec.cli.options import add_command, file_name, model_options, open_model
+from text2vec.cli.options import (
+    add_command,
+    file_name,
+    model_options,
+    open_model,
+    positive_int,
+)
 
 if TYPE_CHECKING:
     from text2vec.evaluation.report import ReportRow
@@ -31,13 +37,18 @@ _EXAMPLES = """  text2vec evaluate --data ./data
   text2vec evaluate --check benchmarks/expected.toml --data ./data
   text2vec evaluate --ablate --task stsb-zh --data ./data
 
-Scores are Spearman x 100 (pairs), nDCG@10 (retrieval), v-measure (clustering), F1 (bitext). Without
-a data folder (--data, or TEXT2VEC_DATA) the data sets come from the Hugging Face Hub. --output
-keeps each finished task; the same command goes on where it stopped."""
+Scores are Spearman x 100 (pairs), nDCG@10 (retrieval), v-measure (clustering), F1 (bitext), all of
+cosines, whatever similarity a model was trained for. Queries and documents get the model's own
+prompts. Without a data folder (--data, or TEXT2VEC_DATA) the data sets come from the Hugging Face
+Hub. --output keeps each finished task; the same command goes on where it stopped. --json prints
+one array; with --check an object a row, as it comes."""
 
 
 _SUBJECTS = ("baseline", "word_vectors", "url", "url_model")
-_ENGINE = ("dtype", "engine", "max_seq_length", "num_threads")
+_ENGINE = (
+    *("dtype", "engine", "device", "revision"),
+    *("max_seq_length", "num_threads", "batch_size"),
+)
 _FORMS = ("output", "markdown", "compare_published")
 # Mode -> options that would change nothing there.
 _UNUSED = {
@@ -77,6 +88,12 @@ def add_commands(commands: Any) -> None:
         help="what lower precisions, shorter and binary vectors cost, on the tasks",
     )
     group.add_argument("--no-qps", action="store_true", help="do not measure speed")
+    group.add_argument(
+        "--batch-size",
+        type=positive_int,
+        metavar="N",
+        help="texts that a model computes together (default: the engine's choice)",
+    )
     command.set_defaults(run=run_evaluate)
 
 
@@ -93,7 +110,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
     _refuse_unused(args)
     more = read_tasks(Path(args.tasks)) if args.tasks else {}
     if args.list:
-        _print_tasks(more)
+        _print_tasks(args, more)
         return
     if args.check:
         _check(args)
@@ -118,6 +135,10 @@ def _refuse_unused(args: argparse.Namespace) -> None:
             raise ValueError(f"--{mode} makes no use of {', '.join(given)}; leave it out")
     if args.ablate and len(args.model) > 1:
         raise ValueError(f"--ablate takes one model, not {len(args.model)}")
+    if args.revision is not None and len(args.model) != 1:
+        raise ValueError(f"--revision is of one model, not {len(args.model)}; give one --model")
+    if args.json and args.markdown:
+        raise ValueError("--json and --markdown are two forms of one table; leave one out")
 
 
 def _subject_options() -> argparse.ArgumentParser:
@@ -212,7 +233,10 @@ def _subjects(args: argparse.Namespace) -> list[Subject]:
     names: list[str | None] = args.model or ([] if others else [None])
     args.model = None  # what open_model takes for a name of None: the default model
     found: list[Subject] = [
-        model_subject(open_model(args, name, **loader_settings(name or ""))) for name in names
+        model_subject(
+            open_model(args, name, **loader_settings(name or "")), batch_size=args.batch_size
+        )
+        for name in names
     ]
     if args.word_vectors:
         from text2vec.word2vec import Word2Vec
@@ -230,8 +254,7 @@ def _subjects(args: argparse.Namespace) -> list[Subject]:
 
 
 def _print_rows(args: argparse.Namespace, rows: list[ReportRow], tasks: list[Task]) -> None:
-    import json
-
+    from text2vec.evaluation.report import published_json
     from text2vec.evaluation.systems import SYSTEMS
     from text2vec.evaluation.table import (
         format_markdown,
@@ -240,14 +263,14 @@ def _print_rows(args: argparse.Namespace, rows: list[ReportRow], tasks: list[Tas
         split_by_suite,
     )
 
-    table = [row.table_row for row in rows]
+    names = [task.name for task in tasks]
+    systems = SYSTEMS.values() if args.compare_published else ()
     if args.json:
-        values = [row.as_json() for row in rows]
-        sys.stdout.write(f"{json.dumps(values, ensure_ascii=False)}\n")
+        published = [published_json(system, names) for system in systems]
+        _print_json([*(row.as_json() for row in rows), *published])
         return
-    if args.compare_published:
-        names = [task.name for task in tasks]
-        table += [published_row(system, names) for system in SYSTEMS.values()]
+    table = [row.table_row for row in rows]
+    table += [published_row(system, names) for system in systems]
     form = format_markdown if args.markdown else format_table
     tables = split_by_suite(table)
     heads = [f"{suite}\n" if len(tables) > 1 else "" for suite in tables]
@@ -255,12 +278,25 @@ def _print_rows(args: argparse.Namespace, rows: list[ReportRow], tasks: list[Tas
     sys.stdout.write("\n\n".join(texts) + "\n")
 
 
-def _print_tasks(more: dict[str, Task]) -> None:
+def _print_json(value: Any) -> None:
+    import json
+
+    sys.stdout.write(f"{json.dumps(value, ensure_ascii=False)}\n")
+
+
+def _print_tasks(args: argparse.Namespace, more: dict[str, Task]) -> None:
+    from dataclasses import asdict
+
     from text2vec.evaluation.tasks import TASKS
 
-    for task in {**TASKS, **more}.values():
-        where = task.hub or "data folder only"
-        sys.stdout.write(f"{task.name:<16}{task.kind:<12}{task.language:<8}{where}\n")
+    tasks = {**TASKS, **more}.values()
+    if args.json:
+        _print_json([asdict(task) for task in tasks])
+        return
+    for task in tasks:
+        facts = f"{task.name:<16}{task.kind:<12}{task.language:<8}"
+        where, licence = task.hub or "data folder only", task.licence or "no licence given"
+        sys.stdout.write(f"{facts}{where:<22}{licence}\n")
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -270,7 +306,10 @@ def _check(args: argparse.Namespace) -> None:
     failed = 0
     for row, score in check_rows(rows, None if args.data is None else Path(args.data)):
         failed += not row.allows(score)
-        sys.stdout.write(f"{row.describe(score)}\n")
+        if args.json:
+            _print_json(row.as_json(score))
+        else:
+            sys.stdout.write(f"{row.describe(score)}\n")
         sys.stdout.flush()
     if failed:
         from text2vec.errors import Text2VecError
@@ -279,7 +318,6 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _ablate(args: argparse.Namespace, tasks: list[Task]) -> None:
-    import json
     from dataclasses import asdict
 
     from text2vec.evaluation.ablation import ablate, draw_ablation, format_ablation
@@ -291,7 +329,7 @@ def _ablate(args: argparse.Namespace, tasks: list[Task]) -> None:
         factory=args.model_factory,
     )
     if args.json:
-        sys.stdout.write(f"{json.dumps([asdict(row) for row in rows], ensure_ascii=False)}\n")
+        _print_json([asdict(row) for row in rows])
     else:
         sys.stdout.write(f"{format_ablation(rows)}\n")
     if args.report:

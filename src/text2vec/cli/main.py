@@ -1,7 +1,7 @@
 """The root of the command line: global options, and which exception gives which exit code.
 
-Each command lives in ``texts`` or ``models``. What only a running command needs, even logging, is
-imported inside functions: ``--help`` must come at once.
+Each command lives in ``texts``, ``models``, ``evaluation`` or ``training``. What only a running
+command needs, even logging, is imported inside functions: ``--help`` must come at once.
 """
 
 from __future__ import annotations

@@ -129,6 +129,9 @@ def model_options(*, many: bool = False) -> argparse.ArgumentParser:
         + ("; may be repeated" if many else ""),
     )
     group.add_argument(
+        "--revision", metavar="NAME", help="branch, tag or commit of a hub model (default: main)"
+    )
+    group.add_argument(
         "--max-seq-length",
         type=positive_int,
         metavar="N",
@@ -145,6 +148,11 @@ def model_options(*, many: bool = False) -> argparse.ArgumentParser:
         default="auto",
         metavar="NAME",
         help="native, reference or torch (default: the fastest that is here)",
+    )
+    group.add_argument(
+        "--device",
+        metavar="NAME",
+        help="cpu, cuda, mps, ...; all but cpu need PyTorch (default: the engine's own)",
     )
     group.add_argument(
         "--dtype",
@@ -169,6 +177,12 @@ def text_options() -> argparse.ArgumentParser:
     prompts.add_argument("--prompt", metavar="TEXT", help="put TEXT before every text")
     prompts.add_argument(
         "--prompt-name", metavar="NAME", help="put the model's prompt of this name before it"
+    )
+    group.add_argument(
+        "--batch-size",
+        type=positive_int,
+        metavar="N",
+        help="texts computed together (default: the engine's choice); changes no embedding",
     )
     group.add_argument(
         "--truncate-dim",
@@ -244,6 +258,8 @@ def open_model(args: argparse.Namespace, name: str | None = None, **settings: An
 
         args.model_factory = SentenceModel
     asked = {
+        "revision": args.revision,
+        "device": args.device,
         "max_seq_length": args.max_seq_length,
         "num_threads": args.num_threads,
         "engine": args.engine,

@@ -44,7 +44,9 @@ _SIMILARITY_EXAMPLES = """  text2vec similarity "如何更换花呗绑定银行�
   text2vec similarity --input pairs.tsv --json
   text2vec similarity --input pairs.jsonl --columns question answer"""
 _SEARCH_EXAMPLES = """  text2vec search "how do I change my card?" --input questions.txt
-  text2vec search "换银行卡" --input questions.csv --column question --top-k 3 --json"""
+  text2vec search "换银行卡" --input questions.csv --column question --top-k 3 --json
+
+Without --prompt and --prompt-name a model's own prompts for queries and documents are used."""
 
 
 def add_commands(commands: Any) -> None:
@@ -205,9 +207,11 @@ def _scored_rows(
     model: SentenceModel, source: TextSource, args: argparse.Namespace
 ) -> Iterator[tuple[float, int, str]]:
     from text2vec.cli.blocks import encode_blocks, encode_texts
+    from text2vec.evaluation.subject import role_prompts
 
-    query = encode_texts(model, [args.query], args).embeddings
-    for block in encode_blocks(model, source, args):
+    prompts = role_prompts(model)
+    query = encode_texts(model, [args.query], args, prompts.get("query")).embeddings
+    for block in encode_blocks(model, source, args, prompts.get("document")):
         # Row by row: in a matrix product equal rows may differ in their last bit.
         queries = query.repeat(len(block.embeddings), axis=0)
         scores = model.similarity_pairwise(queries, block.embeddings).tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,19 +102,27 @@ class _Kept:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._rows: dict[str, FloatMatrix] = {}
+        self._rows: dict[tuple[str, str], FloatMatrix] = {}
 
     def cut(self, dim: int, precision: Precision) -> Subject:
         """Return a subject whose vectors are those of the whole one, made smaller."""
 
-        def embed(texts: Sequence[str]) -> Embedded:
-            new = [text for text in texts if text not in self._rows]
-            if new and self._subject.embed is not None:
-                self._rows.update(zip(new, self._subject.embed(new).embeddings, strict=True))
-            rows = np.stack([self._rows[text] for text in texts])[:, :dim]
+        def embed(texts: Sequence[str], role: str = "") -> Embedded:
+            rows = self._whole(texts, role)[:, :dim]
             return Embedded(_as_floats(quantize_embeddings(rows, precision), precision), None)
 
-        return Subject(f"{self._subject.name} {dim} {precision}", embed, facts=self._subject.facts)
+        whole = self._subject
+        roles = {role: partial(embed, role=role) for role in whole.roles}
+        return Subject(f"{whole.name} {dim} {precision}", embed, facts=whole.facts, roles=roles)
+
+    def _whole(self, texts: Sequence[str], role: str) -> FloatMatrix:
+        keys = [(role, text) for text in texts]
+        new = [key for key in keys if key not in self._rows]
+        embed = self._subject.roles.get(role, self._subject.embed)
+        if new and embed is not None:
+            embeddings = embed([text for _, text in new]).embeddings
+            self._rows.update(zip(new, embeddings, strict=True))
+        return np.stack([self._rows[key] for key in keys])
 
 
 def _as_floats(values: Any, precision: Precision) -> FloatMatrix:

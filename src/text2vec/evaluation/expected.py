@@ -7,8 +7,9 @@ it follows from these.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from text2vec.errors import DataFormatError
 from text2vec.evaluation.runner import evaluate
@@ -60,6 +61,11 @@ class ExpectedScore:
         found = "undefined" if score is None else f"{score:.2f}"
         expected = f"expected {self.score:.2f} +- {self.tolerance:g}"
         return f"{verdict}  {found:>9}  {expected}  {self.command}"
+
+    def as_json(self, score: float | None) -> dict[str, Any]:
+        """Return the row with the score that was found, as JSON values."""
+        found = {"found": score, "ok": self.allows(score), "command": self.command}
+        return {**asdict(self), **found}
 
 
 def read_expected(path: Path) -> list[ExpectedScore]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import json
 import os
 import time
@@ -14,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +29,17 @@ _BATCH = 128
 _TRIES = 4
 _TIMEOUT_SECONDS = 120.0
 _RETRIED = {408, 409, 429, 500, 502, 503, 504}
+_REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_BYTES = 1 << 28
 _MAX_WAIT_SECONDS = 20.0
 _PROBE_DIGITS = 3
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Leaves a redirect as the error that it is: urllib would take the key along to any host."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing."""
 
 
 class RemoteEncoder:
@@ -43,16 +52,18 @@ class RemoteEncoder:
     model
         Name that the server knows; empty to leave it to the server.
     api_key
-        Sent as a bearer token; None for the environment variable ``OPENAI_API_KEY``.
+        Sent as a bearer token; None for the environment variable ``OPENAI_API_KEY``, "" for none.
+        Over plain http it goes to this machine alone.
     batch_size
         Texts of one request.
 
     Raises
     ------
     ValueError
-        If the address is no http address.
+        If the address is no http address, or a key would go over plain http to another machine.
     Text2VecError
-        If the server does not answer, or answers an error or something else than embeddings.
+        If the server does not answer, or answers a redirect, an error or something else than
+        embeddings.
     """
 
     def __init__(
@@ -64,6 +75,15 @@ class RemoteEncoder:
         self._url = f"{url.rstrip('/')}/embeddings"
         self._model = model
         self._key = os.environ.get("OPENAI_API_KEY") if api_key is None else api_key
+        is_local = _is_loopback(parts.hostname or "")
+        if self._key and parts.scheme == "http" and not is_local:
+            raise ValueError(
+                f"url is {url!r}: plain http would show the API key to the network; expected "
+                "https, or no key (unset OPENAI_API_KEY, or api_key='')"
+            )
+        # A proxy of the environment is for other machines.
+        direct = [urllib.request.ProxyHandler({})] if is_local else []
+        self._opener = urllib.request.build_opener(_NoRedirects, *direct)
         self._batch_size = batch_size
         probe = self._ask(["a", "How to replace the Huabei bundled bank card"])
         self.dim = probe.shape[1]
@@ -121,16 +141,29 @@ class RemoteEncoder:
     def _try(self, request: urllib.request.Request, *, is_last: bool) -> bytes | str:
         """Return the answer, or what a server that wants another try says of when."""
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
+            with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
                 content: bytes = answer.read(_MAX_BYTES)
                 return content
         except urllib.error.HTTPError as exc:
             if exc.code in _RETRIED and not is_last:
                 return str(exc.headers.get("Retry-After") or "")
+            if exc.code in _REDIRECTS:
+                target = urljoin(self._url, str(exc.headers.get("Location") or ""))
+                raise Text2VecError(
+                    f"{self._url}: HTTP {exc.code} sends to {target!r}, which is not followed; "
+                    "if you trust that address, give it as url, without /embeddings"
+                ) from exc
             detail = exc.read(500).decode("utf-8", "replace")
             raise Text2VecError(f"{self._url}: HTTP {exc.code}: {detail}") from exc
         except OSError as exc:
             raise Text2VecError(f"{self._url} does not answer: {exc}") from exc
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _as_vector(value: Any) -> NDArray[np.float32]:

@@ -19,11 +19,12 @@ from text2vec.evaluation.metrics import mean_ranks
 from text2vec.evaluation.runner import Evaluation
 from text2vec.evaluation.speed import Speed
 from text2vec.evaluation.subject import Subject
-from text2vec.evaluation.systems import PUBLISHED_TASKS, SYSTEMS
+from text2vec.evaluation.systems import PUBLISHED_TASKS, SYSTEMS, System
 from text2vec.evaluation.table import TableRow, published_row, split_by_suite
+from text2vec.evaluation.tasks import MAIN_METRICS
 from text2vec.files.text_file import write_text
 
-__all__ = ["STYLE", "ReportRow", "worst_pairs", "write_report"]
+__all__ = ["STYLE", "ReportRow", "published_json", "worst_pairs", "write_report"]
 
 _N_WORST = 8
 _SHOWN = 160
@@ -40,7 +41,7 @@ body { font:15px/1.5 system-ui,sans-serif; color:var(--ink); background:var(--pa
 h1,h2,h3 { line-height:1.2; } h2 { margin-top:2.5rem; border-bottom:1px solid var(--line); }
 table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums; }
 th,td { padding:.35rem .6rem; border-bottom:1px solid var(--line); text-align:right; }
-th:first-child,td:first-child,td.text { text-align:left; } td.text { overflow-wrap:anywhere; }
+th:first-child,td:first-child,.text { text-align:left; } td.text { overflow-wrap:anywhere; }
 tr.published td { color:var(--other); } .scroll { overflow-x:auto; } small { color:var(--other); }
 svg { max-width:100%; height:auto; } svg text { font:12px system-ui,sans-serif; fill:var(--ink); }
 svg .name { text-anchor:end; } svg .tick { text-anchor:middle; } svg .axis { stroke:var(--line); }
@@ -94,6 +95,41 @@ class ReportRow:
         }
 
 
+def published_json(system: System, tasks: Sequence[str]) -> dict[str, Any]:
+    """Return what was published of a system, in the form of ``ReportRow.as_json``.
+
+    Parameters
+    ----------
+    system
+        Its row.
+    tasks
+        Tasks of the run; those that were not published are left out.
+
+    Returns
+    -------
+    dict[str, Any]
+        ``published`` is true. A result has task, metric and score alone.
+
+    Examples
+    --------
+    >>> published_json(SYSTEMS["moka-ai/m3e-base"], ["bq", "stsb-de"])["results"]
+    [{'task': 'bq', 'metric': 'spearman', 'score': 63.81}]
+    """
+    row = published_row(system, tasks)
+    scores = {task: score for task, score in row.scores.items() if score is not None}
+    return {
+        "subject": row.name,
+        "published": True,
+        "means": {suite: rows[0].mean for suite, rows in split_by_suite([row]).items()},
+        "qps": {"texts_per_second": row.qps, "spread": None},
+        "speed": None,
+        "results": [
+            {"task": task, "metric": MAIN_METRICS["pairs"], "score": score}
+            for task, score in scores.items()
+        ],
+    }
+
+
 def write_report(path: Path, rows: Sequence[ReportRow]) -> None:
     """Write the page, whole or not at all.
 
@@ -111,6 +147,7 @@ def write_report(path: Path, rows: Sequence[ReportRow]) -> None:
         f"<p><small>{facts}</small></p>",
         *_score_tables(rows),
         *(_subject_section(row) for row in rows),
+        _data_section(rows),
     ]
     write_text(
         path,
@@ -216,6 +253,22 @@ def _subject_section(row: ReportRow) -> str:
         elif len(evaluation.pair_scores):
             parts.append(_pair_pictures(evaluation, evaluation.pair_scores))
     return "".join(parts)
+
+
+def _data_section(rows: Sequence[ReportRow]) -> str:
+    tasks = {e.data.task.name: e.data.task for row in rows for e in row.evaluations}
+    lines = [
+        "".join(
+            f'<td class="text">{escape(word)}</td>'
+            for word in (task.name, task.language, task.hub, task.licence or "not given")
+        )
+        for task in tasks.values()
+    ]
+    head = "".join(
+        f'<th class="text">{name}</th>' for name in ("task", "language", "Hub", "licence")
+    )
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f"<h2>Data</h2><table><tr>{head}</tr>{body}</table>" if lines else ""
 
 
 def _pair_pictures(evaluation: Evaluation, scores: NDArray[Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,10 @@ from text2vec.evaluation.tasks import Task
 from text2vec.machine import read_machine
 
 __all__ = ["Evaluation", "evaluate"]
+
+_ROLES = {"retrieval": ("query", "document")}
+"""Kind of task -> role of its left and of its right texts; others have none."""
+_Key: TypeAlias = tuple[str, str]  # role, or "" for none; text
 
 
 @dataclass(frozen=True)
@@ -123,20 +127,33 @@ def evaluate(
 
 
 class _Embeddings:
-    """The embedding of every text seen so far, so that none is computed twice."""
+    """The embedding of every text seen so far in a role, so that none is computed twice."""
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._rows: dict[str, FloatMatrix] = {}
-        self._cut: dict[str, bool] | None = {}
+        self._rows: dict[_Key, FloatMatrix] = {}
+        self._cut: dict[_Key, bool] | None = {}
 
-    def add(self, texts: Sequence[str]) -> tuple[int, float]:
+    def keys(self, data: TaskData) -> tuple[list[_Key], list[_Key]]:
+        """Return the texts of both sides, each with the role in which it is encoded."""
+        left, right = _ROLES.get(data.task.kind, ("", "")) if self._subject.roles else ("", "")
+        return [(left, text) for text in data.left], [(right, text) for text in data.right]
+
+    def add(self, keys: Sequence[_Key]) -> tuple[int, float]:
         """Encode what is new; return how many texts, and in how many seconds."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._rows]
-        if not new or self._subject.embed is None:
-            return 0, 0.0
+        new: dict[str, list[str]] = {}
+        for role, text in dict.fromkeys(keys):
+            if (role, text) not in self._rows:
+                new.setdefault(role, []).append(text)
+        seconds = sum((self._embed(role, texts) for role, texts in new.items()), 0.0)
+        return sum(map(len, new.values())), seconds
+
+    def _embed(self, role: str, new: list[str]) -> float:
+        embed = self._subject.roles.get(role, self._subject.embed)
+        if embed is None:
+            return 0.0
         started = time.perf_counter()
-        embedded = self._subject.embed(new)
+        embedded = embed(new)
         seconds = time.perf_counter() - started
         bad = ~np.isfinite(embedded.embeddings).all(axis=1)
         if bad.any():
@@ -144,22 +161,23 @@ class _Embeddings:
                 f"{self._subject.name}: the embedding of {new[int(bad.argmax())][:60]!r} holds "
                 "NaN or infinity; the model's weights are damaged or too large for its dtype"
             )
-        self._rows.update(zip(new, embedded.embeddings, strict=True))
+        keys = [(role, text) for text in new]
+        self._rows.update(zip(keys, embedded.embeddings, strict=True))
         if embedded.truncated is None or self._cut is None:
             self._cut = None
         else:
-            self._cut.update(zip(new, embedded.truncated.tolist(), strict=True))
-        return len(new), seconds
+            self._cut.update(zip(keys, embedded.truncated.tolist(), strict=True))
+        return seconds
 
-    def count_cut(self, texts: Sequence[str]) -> int | None:
+    def count_cut(self, keys: Sequence[_Key]) -> int | None:
         """Return how many different texts were cut; None where nobody knows."""
-        return None if self._cut is None else sum(self._cut[text] for text in set(texts))
+        return None if self._cut is None else len({key[1] for key in keys if self._cut[key]})
 
-    def of(self, texts: Sequence[str]) -> FloatMatrix:
+    def of(self, keys: Sequence[_Key]) -> FloatMatrix:
         """Return the rows of texts that were added, shape ``(n_texts, dim)``."""
-        if not texts:
+        if not keys:
             return np.zeros((0, 0), np.float32)
-        return np.stack([self._rows[text] for text in texts])
+        return np.stack([self._rows[key] for key in keys])
 
 
 def _run_task(
@@ -167,10 +185,11 @@ def _run_task(
 ) -> tuple[TaskResult, NDArray[np.float64]]:
     seed = int(question["seed"])
     if subject.embed is not None:
-        n_new, seconds = embeddings.add(data.texts)
-        n_cut = embeddings.count_cut(data.texts)
-        left, right = embeddings.of(data.left), embeddings.of(data.right)
-        found = SCORERS[data.task.kind](data, left, right, seed)
+        left, right = embeddings.keys(data)
+        n_new, seconds = embeddings.add([*left, *right])
+        n_cut = embeddings.count_cut([*left, *right])
+        sides = embeddings.of(left), embeddings.of(right)
+        found = SCORERS[data.task.kind](data, *sides, seed)
     else:
         scorer: Callable[..., Any] | None = subject.score_pairs
         if scorer is None:

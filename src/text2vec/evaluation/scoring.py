@@ -1,4 +1,8 @@
-"""From embeddings to a task's scores: one function a kind of task, and the table of them."""
+"""From embeddings to a task's scores: one function a kind of task, and the table of them.
+
+Embeddings are compared by cosine, whatever a model's ``similarity_fn_name`` says: the published
+figures are cosines, and figures of several models stand in one table.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -24,9 +25,12 @@ __all__ = [
     "file_fingerprint",
     "folder_fingerprint",
     "model_subject",
+    "role_prompts",
 ]
 
 _BLOCK = 1 << 20
+# The names that SentenceModel.encode_query and encode_document look for, in their order.
+_ROLE_NAMES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
 class Embedded(NamedTuple):
@@ -54,16 +58,19 @@ class Subject:
         Two lists of texts -> scores, higher for more alike; None for what embeds.
     facts
         JSON values that say which model this is: fingerprint, engine, dtype, kernels, ...
+    roles
+        ``query`` and ``document`` -> what embeds them; empty where ``embed`` serves both.
     """
 
     name: str
     embed: _Embed | None = None
     score_pairs: _ScorePairs | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    roles: Mapping[str, _Embed] = field(default_factory=dict)
 
 
-def model_subject(model: SentenceModel) -> Subject:
-    """Return a sentence model as a subject.
+def role_prompts(model: SentenceModel) -> dict[str, str]:
+    """Return the prompts that a model has for queries and documents.
 
     Parameters
     ----------
@@ -72,23 +79,54 @@ def model_subject(model: SentenceModel) -> Subject:
 
     Returns
     -------
+    dict[str, str]
+        ``query`` and ``document`` -> the prompt that ``encode_query`` or ``encode_document`` puts
+        before a text. Empty if the model names neither, or both are what ``encode`` takes anyway.
+    """
+    prompts = model.prompts
+    chosen = {
+        role: next((prompts[name] for name in names if name in prompts), None)
+        for role, names in _ROLE_NAMES.items()
+    }
+    if set(chosen.values()) == {None}:
+        return {}
+    found = {role: prompt or "" for role, prompt in chosen.items()}
+    default = prompts.get(model.default_prompt_name or "", "")
+    return {} if set(found.values()) == {default} else found
+
+
+def model_subject(model: SentenceModel, *, batch_size: int | None = None) -> Subject:
+    """Return a sentence model as a subject.
+
+    Parameters
+    ----------
+    model
+        An opened model.
+    batch_size
+        As in ``SentenceModel.encode``.
+
+    Returns
+    -------
     Subject
-        Its facts hold the fingerprint of the folder's files.
+        Its facts hold the fingerprint of the folder's files, and the prompts of its roles.
     """
     described = model.describe()
     names = ("architecture", "dim", "max_seq_length", "pooling", "engine", "dtype", "kernels")
 
-    def embed(texts: Sequence[str]) -> Embedded:
-        result = model.encode_result(texts)
+    def embed(texts: Sequence[str], prompt: str | None = None) -> Embedded:
+        result = model.encode_result(texts, prompt=prompt, batch_size=batch_size)
         return Embedded(result.embeddings, result.truncated)
 
+    prompts = role_prompts(model)
     return Subject(
         model.name,
         embed,
         facts={
             "fingerprint": folder_fingerprint(Path(described["folder"])),
             **{name: described[name] for name in names},
+            **({"prompts": prompts} if prompts else {}),
         },
+        roles={role: partial(embed, prompt=prompt) for role, prompt in prompts.items()},
     )
 
 

@@ -106,7 +106,10 @@ def _paths(task: Task, folder: Path | None) -> list[Path]:
 
 
 def _read_pairs(task: Task, paths: list[Path]) -> TaskData:
-    sides = [read_pairs(path, columns=task.columns or None) for path in paths]
+    sides = [
+        read_pairs(path, columns=task.columns or None, labels=task.labels, header=task.header)
+        for path in paths
+    ]
     firsts, seconds = sides[0], sides[-1]
     if len(firsts) != len(seconds):
         raise DataFormatError(
@@ -115,10 +118,10 @@ def _read_pairs(task: Task, paths: list[Path]) -> TaskData:
     for i, (a, b) in enumerate(zip(firsts, seconds, strict=True)):
         if task.scale is not None and not task.scale[0] <= a.score <= task.scale[1]:
             expected = f"a score from {task.scale[0]:g} to {task.scale[1]:g}"
-            raise bad_row(str(paths[0]), _line(paths[0], i), expected, str(a.score))
+            raise bad_row(str(paths[0]), _line(task, paths[0], i), expected, str(a.score))
         if a.score != b.score:
-            expected = f"the score of {paths[0]}:{_line(paths[0], i)}, {a.score}"
-            raise bad_row(str(paths[-1]), _line(paths[-1], i), expected, str(b.score))
+            expected = f"the score of {paths[0]}:{_line(task, paths[0], i)}, {a.score}"
+            raise bad_row(str(paths[-1]), _line(task, paths[-1], i), expected, str(b.score))
     return TaskData(
         task,
         [pair.text1 for pair in firsts],
@@ -127,14 +130,13 @@ def _read_pairs(task: Task, paths: list[Path]) -> TaskData:
     )
 
 
-def _line(path: Path, row: int) -> int:
+def _line(task: Task, path: Path, row: int) -> int:
     """Return the line of a row that is counted from 0: a header or a line break moves it."""
-    return next(itertools.islice(read_rows(path), row, None)).line
+    unnamed = None if task.header else ("text1", "text2", "score")
+    return next(itertools.islice(read_rows(path, unnamed), row, None)).line
 
 
 def _read_translations(task: Task, paths: list[Path]) -> TaskData:
-    if len(task.columns) != 2:
-        raise ValueError(f"task {task.name!r}: columns is {task.columns}; expected both languages")
     rows = _rows(paths[0])
     left, right = ([text_of(row, column, paths[0]) for row in rows] for column in task.columns)
     return TaskData(task, left, right)

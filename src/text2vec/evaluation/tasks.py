@@ -7,11 +7,13 @@ task is scored is in ``scoring``.
 from __future__ import annotations
 
 import itertools
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from text2vec.files.text_file import read_toml
 
@@ -27,6 +29,21 @@ MAIN_METRICS: Mapping[str, str] = MappingProxyType({
 })
 """Kind of task -> the metric that its row of a table shows."""
 
+_FILE_COUNTS: Mapping[str, tuple[int, ...]] = MappingProxyType({
+    "pairs": (1, 2),
+    "retrieval": (3,),
+    "clustering": (1,),
+    "bitext": (1,),
+})
+_COLUMNS: Mapping[str, tuple[tuple[int, ...], str]] = MappingProxyType({
+    "pairs": ((0, 3), "two texts and a score, or none"),
+    "retrieval": ((0,), "none: BEIR names them"),
+    "clustering": ((0, 2), "a text and a label, or none"),
+    "bitext": ((2,), "both languages"),
+})
+_WORDS = ("name", "kind", "language", "hub", "hub_config", "hub_split", "revision", "licence")
+_NAME = re.compile(r"[\w-][\w.-]{0,63}")
+
 
 @dataclass(frozen=True)
 class Task:
@@ -35,7 +52,8 @@ class Task:
     Attributes
     ----------
     name
-        Unique; as in ``text2vec evaluate --task``.
+        Unique; as in ``text2vec evaluate --task``. At most 64 letters, digits, ``.``, ``_`` and
+        ``-``, no ``.`` first: results are files of this name.
     kind
         Row of ``MAIN_METRICS``.
     files
@@ -55,6 +73,15 @@ class Task:
         Part of it, split, and commit.
     licence
         As the source states it; empty where it states none.
+    labels
+        Word -> number for a score column of words (``pairs``); None for a column of numbers.
+    header
+        False for a CSV or TSV of three columns without names (``pairs``).
+
+    Raises
+    ------
+    ValueError
+        If a field is of another type, or its values do not fit the kind.
     """
 
     name: str
@@ -68,20 +95,57 @@ class Task:
     hub_split: str = "test"
     revision: str = ""
     licence: str = ""
+    labels: Mapping[str, float] | None = None
+    header: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a row that no run could use."""
+        for name in _WORDS:
+            if not isinstance(getattr(self, name), str):
+                self._refuse(name, "a string")
+        if not _NAME.fullmatch(self.name):
+            self._refuse("name", "1 to 64 letters, digits, '.', '_', '-', no '.' first")
         if self.kind not in MAIN_METRICS:
             raise ValueError(
                 f"task {self.name!r}: unknown kind {self.kind!r}; "
                 f"expected one of {', '.join(MAIN_METRICS)}"
             )
-        wanted = {"pairs": (1, 2), "retrieval": (3,)}.get(self.kind, (1,))
-        if len(self.files) not in wanted:
-            expected = " or ".join(map(str, wanted))
+        self._check_files()
+        self._check_scores()
+
+    def _check_files(self) -> None:
+        for name in ("files", "columns"):
+            if not _are_words(getattr(self, name)):
+                self._refuse(name, "a list of names")
+        counts = _FILE_COUNTS[self.kind]
+        if len(self.files) not in counts:
+            expected = " or ".join(map(str, counts))
             raise ValueError(
                 f"task {self.name!r}: {len(self.files)} files; expected {expected} for {self.kind}"
             )
+        if self.hub and len(self.files) > 1:
+            self._refuse("hub", f"none for {len(self.files)} files: a data set there is one file")
+        counts, expected = _COLUMNS[self.kind]
+        if len(self.columns) not in counts:
+            self._refuse("columns", expected)
+
+    def _check_scores(self) -> None:
+        if self.scale is not None and not _is_scale(self.scale):
+            self._refuse("scale", "the lowest and the highest label")
+        if not isinstance(self.header, bool):
+            self._refuse("header", "true or false")
+        if self.labels is not None and not _are_labels(self.labels):
+            self._refuse("labels", "a number for each word")
+        if self.kind != "pairs" and (self.scale, self.labels, self.header) != (None, None, True):
+            raise ValueError(
+                f"task {self.name!r}: scale, labels and header are for pairs; "
+                f"leave them out for {self.kind}"
+            )
+
+    def _refuse(self, field: str, expected: str) -> NoReturn:
+        value = getattr(self, field)
+        value = list(value) if isinstance(value, tuple) else value
+        raise ValueError(f"task {self.name!r}: {field} is {value!r}; expected {expected}")
 
     @property
     def metric(self) -> str:
@@ -92,6 +156,24 @@ class Task:
     def is_binary(self) -> bool:
         """Whether the labels are 0 and 1."""
         return self.scale == (0.0, 1.0)
+
+
+def _are_words(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(x, str) and x for x in value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_scale(value: object) -> bool:
+    if not isinstance(value, tuple) or len(value) != 2 or not all(map(_is_number, value)):
+        return False
+    return bool(value[0] < value[1])
+
+
+def _are_labels(value: object) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(map(_is_number, value.values()))
 
 
 _CONTEST = "contest or research data; the sources state no licence"
@@ -241,7 +323,8 @@ def read_tasks(path: Path) -> dict[str, Task]:
     Raises
     ------
     ValueError
-        If it is no TOML, or a field is unknown, missing or wrong; the message says where.
+        If it is no TOML, or a field is unknown, missing or wrong, or a name is taken; the message
+        says where.
 
     Examples
     --------
@@ -255,17 +338,32 @@ def read_tasks(path: Path) -> dict[str, Task]:
     ...     read_tasks(path)["mine"].columns
     ('de', 'en')
     """
-    rows: list[dict[str, Any]] = read_toml(path).get("task", [])
-    known = {field.name for field in fields(Task)}
+    content = read_toml(path)
+    rows = content.pop("task", [])
+    if content or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        found = f", found {', '.join(map(repr, content))}" if content else ""
+        raise ValueError(f"{path}: expected tasks as [[task]] and nothing else{found}")
     tasks: dict[str, Task] = {}
     for i, row in enumerate(rows, 1):
-        unknown = sorted(set(row) - known)
-        missing = [name for name in ("name", "kind", "files", "language") if name not in row]
-        if unknown or missing:
-            raise ValueError(
-                f"{path}: task {i}: unknown fields {unknown}, missing fields {missing}; "
-                f"expected some of {', '.join(sorted(known))}"
-            )
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
-        tasks[row["name"]] = Task(**values)
+        task = _read_task(f"{path}: task {i}", row)
+        if task.name in TASKS or task.name in tasks:
+            taken = "built in" if task.name in TASKS else "there twice"
+            raise ValueError(f"{path}: task {i}: {task.name!r} is {taken}; expected another name")
+        tasks[task.name] = task
     return tasks
+
+
+def _read_task(where: str, row: Mapping[str, Any]) -> Task:
+    known = {field.name for field in fields(Task)}
+    unknown = sorted(set(row) - known)
+    missing = [name for name in ("name", "kind", "files", "language") if name not in row]
+    if unknown or missing:
+        raise ValueError(
+            f"{where}: unknown fields {unknown}, missing fields {missing}; "
+            f"expected some of {', '.join(sorted(known))}"
+        )
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    try:
+        return Task(**values)
+    except ValueError as exc:
+        raise ValueError(f"{where}: {exc}") from exc

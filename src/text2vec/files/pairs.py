@@ -203,7 +203,7 @@ def score_of(row: Row, column: str, path: Path, labels: Mapping[str, float] | No
     """  # noqa: DOC501 - bad_row returns one
     value: Any = row.values.get(column)
     if labels is not None:
-        if value not in labels:
+        if not isinstance(value, str) or value not in labels:
             raise bad_row(str(path), row.line, f"one of {', '.join(labels)}", repr(value))
         return float(labels[value])
     number = math.nan
