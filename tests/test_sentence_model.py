@@ -396,3 +396,15 @@ def test_environment_is_left_alone(folder):
     before = dict(os.environ)
     SentenceModel(folder).encode(["a"])
     assert dict(os.environ) == before
+
+
+def test_names_of_sentence_transformers_work_or_say_what_does(folder):
+    model = SentenceModel(folder)
+    assert model.get_sentence_embedding_dimension() == model.dim
+    same = model.encode("a", convert_to_numpy=True, convert_to_tensor=False)
+    assert np.array_equal(same, model.encode("a"))
+    for keywords in ({"convert_to_tensor": True}, {"convert_to_numpy": False}):
+        with pytest.raises(ValueError, match="encode returns numpy arrays; expected torch"):
+            model.encode("a", **keywords)
+    with pytest.raises(AttributeError, match=r"max_seq_length cannot become 8; expected Sentence"):
+        model.max_seq_length = 8

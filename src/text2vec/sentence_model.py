@@ -69,7 +69,7 @@ class SentenceModel:
     dtype
         Precision of weights and sums: ``auto``, or what the engine offers.
     device
-        ``cpu``, ``cuda``, ``mps``, ...; anything but the CPU needs PyTorch.
+        ``cpu``, ``cuda``, ``mps``, ...; all but the CPU need PyTorch, for which None is the best.
     num_threads
         None for all processors that this process may use.
     kernels
@@ -134,8 +134,7 @@ class SentenceModel:
 
     def __repr__(self) -> str:
         """Return name, dimension and engine."""
-        engine = self._pipeline.engine.name
-        return f"SentenceModel({self.name!r}, dim={self.dim}, engine={engine!r})"
+        return f"SentenceModel({self.name!r}, dim={self.dim}, engine={self._pipeline.engine.name!r})"
 
     @property
     def dim(self) -> int:
@@ -144,8 +143,13 @@ class SentenceModel:
 
     @property
     def max_seq_length(self) -> int:
-        """Most tokens of a text, special tokens included."""
+        """Most tokens of a text, special tokens included; given when the model is opened."""
         return self._spec.max_seq_length
+
+    @max_seq_length.setter
+    def max_seq_length(self, value: int) -> None:
+        expected = f"SentenceModel({self.name!r}, max_seq_length={value})"
+        raise AttributeError(f"max_seq_length cannot become {value}; expected {expected}")
 
     @property
     def prompts(self) -> Mapping[str, str]:
@@ -161,6 +165,10 @@ class SentenceModel:
     def similarity_fn_name(self) -> str:
         """The similarity that the model was trained for."""
         return self._spec.similarity_fn_name
+
+    def get_sentence_embedding_dimension(self) -> int:
+        """Return ``dim``, by the name that sentence-transformers gives it."""
+        return self.dim
 
     def describe(self) -> dict[str, Any]:
         """Return what this model is, in values that JSON can carry."""
@@ -193,6 +201,8 @@ class SentenceModel:
         precision: Precision = "float32",
         normalize_embeddings: bool = False,
         truncate_dim: int | None = None,
+        convert_to_numpy: bool = True,
+        convert_to_tensor: bool = False,
     ) -> NDArray[Any]:
         """Return one embedding per text, in the order of the texts.
 
@@ -212,6 +222,8 @@ class SentenceModel:
             Scale each embedding to length 1.
         truncate_dim
             Keep only the first dimensions.
+        convert_to_numpy, convert_to_tensor
+            As in sentence-transformers; embeddings are numpy arrays here.
 
         Returns
         -------
@@ -232,6 +244,8 @@ class SentenceModel:
         Texts above ``max_seq_length`` tokens are cut on the right; how many is logged as one
         warning a call. ``encode_result`` says which.
         """
+        if convert_to_tensor or not convert_to_numpy:
+            raise ValueError("encode returns numpy arrays; expected torch.from_numpy(encode(texts))")
         result = self.encode_result(
             [sentences] if isinstance(sentences, str) else sentences,
             prompt_name=prompt_name,
@@ -323,7 +337,7 @@ class SentenceModel:
         return np.split(self._pipeline.engine.token_states(batch), batch.offsets[1:-1])
 
     def tokenize(self, sentences: Iterable[str]) -> TokenizedTexts:
-        """Return the ids of each text as they are encoded, and which texts are cut."""
+        """Return the ids of each text, as encoded without a prompt, and which texts are cut."""
         return self._pipeline.tokenize(as_texts(sentences))
 
     def agreement(self, sentences: Iterable[str]) -> Agreement:

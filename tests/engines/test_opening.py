@@ -57,6 +57,11 @@ def test_unknown_kernels_are_refused(model_folder):
         SentenceModel(model_folder("bert"), kernels="sse9")
 
 
+def test_kernels_are_the_native_engines_alone(model_folder):
+    with pytest.raises(ValueError, match="engine 'reference' has no kernels 'avx2'; expected"):
+        SentenceModel(model_folder("bert"), engine="reference", kernels="avx2")
+
+
 def test_native_without_the_extension_says_how_to_get_it(model_folder, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "text2vec._native", None)
     with pytest.raises(ImportError, match=r"the native engine is not built .*compiler"):

@@ -39,7 +39,7 @@ class EngineRequest:
     dtype
         ``float32``, or what the engine offers beside it, or ``auto``.
     device
-        ``cpu``, or a device of PyTorch; None for the CPU.
+        ``cpu``, or a device of PyTorch; None for the CPU, or what PyTorch finds where it is used.
     num_threads
         None for all processors that this process may use.
     kernels
@@ -132,6 +132,11 @@ def open_engine(spec: ModelSpec, request: EngineRequest) -> Engine:
         name = _choose(spec, request)
         if name == "torch" and importlib.util.find_spec("torch") is None:
             raise MissingExtraError(f"{_why_torch(spec, request)}; pip install 'text2vec[torch]'")
+    if request.kernels != "auto" and name != "native":
+        raise ValueError(
+            f"engine {name!r} has no kernels {request.kernels!r}; expected kernels='auto', or "
+            "engine='native'"
+        )
     dense = tuple(DenseLayer(*load_dense(layer), layer.activation) for layer in spec.dense)
     return ENGINES[name](spec, request, Head(spec.pooling, dense, spec.normalize))
 
