@@ -32,15 +32,15 @@ USABLE = [
 
 
 def random_sizes(rng):
-    heads = int(rng.integers(1, 7))
-    head_dim = int(rng.integers(1, 5)) * 8
+    heads = int(rng.choice([1, 2, 3, 4, 5, 6, 8]))
+    head_dim = int(rng.integers(1, 34)) if heads == 8 else int(rng.integers(1, 5)) * 8
     return Sizes(
         hidden=heads * head_dim,
         layers=int(rng.integers(1, 3)),
         heads=heads,
         intermediate=int(rng.choice([1, 7, 64, 511, 513, rng.integers(1, 1100)])),
         vocab_size=int(rng.integers(1, 300)),
-        max_positions=int(rng.integers(4, 140)),
+        max_positions=int(rng.integers(4, 140) if rng.random() < 0.8 else rng.integers(140, 420)),
         position_offset=int(rng.integers(0, 3)),
         activation=str(rng.choice(["gelu", "gelu_new", "relu"])),
     )

@@ -2,8 +2,8 @@
 // bfloat16: twice the products of float32 an instruction, and half the bytes of keys and values.
 #include "../families.h"
 #include "../kernels/forward.h"
-#include "../kernels/product_pairs512.h"
-#include "../kernels/product_vnni512.h"
+#include "../kernels/product_bfloat16_512.h"
+#include "../kernels/product_int8_512.h"
 #include "../processor.h"
 
 namespace {
@@ -12,7 +12,7 @@ using Int8 = Int8Product<Avx512Simd, VnniCodes, kTileRows, kTileVectors>;
 
 namespace text2vec {
 const Engine avx512_bf16_bfloat16 =
-    make_engine<Bfloat16, Bfloat16>("avx512", "bf16", Dtype::bfloat16, kAvx512 | kAvx512Bf16);
-const Engine avx512_bf16_int8 = make_engine<Int8, Bfloat16>(
+    make_engine<PairedBfloat16, PairedBfloat16>("avx512", "bf16", Dtype::bfloat16, kAvx512 | kAvx512Bf16);
+const Engine avx512_bf16_int8 = make_engine<Int8, PairedBfloat16>(
     "avx512", "vnni-bf16", Dtype::int8, kAvx512 | kAvx512Vnni | kAvx512Bf16);
 }  // namespace text2vec

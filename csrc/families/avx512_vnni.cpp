@@ -1,7 +1,7 @@
 // int8 with AVX-512 VNNI, attention in float32.
 #include "../families.h"
 #include "../kernels/forward.h"
-#include "../kernels/product_vnni512.h"
+#include "../kernels/product_int8_512.h"
 #include "../processor.h"
 
 namespace {

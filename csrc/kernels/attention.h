@@ -3,6 +3,8 @@
 // are masked, values beyond its end are never read.
 #pragma once
 
+#include <string.h>
+
 #include "product_float.h"
 #include "tile.h"
 
@@ -18,6 +20,7 @@ struct Attention {
   static constexpr int kColumns = Gemm<P>::kColumns, kVectors = P::tile_vectors;
   static_assert(!P::scaled, "a sum of whole numbers would need a scale for each key and value");
   static_assert(sizeof(Activation) * P::group == sizeof(float), "a group is moved as one lane");
+  static_assert(P::group == 1 || S::width == 16, "lanes of a group may lie anywhere: Avx512Simd");
 
   // One text's rows of the fused query-key-value product; queries are scaled by 1/sqrt(head_dim).
   struct Text {
@@ -60,7 +63,8 @@ struct Attention {
       pack_values(q + 2 * shape.hidden, text, head_dim, memory.values);
       const int tiles = (text.tokens + P::tile_rows - 1) / P::tile_rows;
       for (int t = 0; t < tiles; t++) {
-        const int first = text.tokens * t / tiles, last = text.tokens * (t + 1) / tiles;
+        const int first = static_cast<int>(static_cast<int64_t>(text.tokens) * t / tiles);
+        const int last = static_cast<int>(static_cast<int64_t>(text.tokens) * (t + 1) / tiles);
         Gemm<P>::with_height(last - first, [&](auto rows) {
           query_tile<decltype(rows)::value>(q, text, head_dim, first, memory, bias,
                                             head * head_dim, sink);

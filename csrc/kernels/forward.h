@@ -70,6 +70,7 @@ class Forward {
   using S = typename P::Simd;
   using Code = typename P::Activation;
   using Floats = typename S::Floats;
+  static_assert(S::width == F::Simd::width, "one product's result is the other's operand");
 
  public:
   Forward(const Model& model, const Block& block, int capacity, void* memory)
@@ -138,10 +139,12 @@ class Forward {
   // body(first row, rows) for parts of nearly equal size.
   template <class Body>
   void in_parts(Body body) const {
-    const int parts = (rows_ + kPartRows - 1) / kPartRows;
-    const int size = round_up((rows_ + parts - 1) / parts, 2 * kRowPad);
-    for (int first = 0; first < rows_; first += size)
-      body(first, rows_ - first < size ? rows_ - first : size);
+    constexpr int kUnit = 2 * kRowPad;
+    const int units = (rows_ + kUnit - 1) / kUnit, parts = (rows_ + kPartRows - 1) / kPartRows;
+    for (int part = 0; part < parts; part++) {
+      const int first = units * part / parts * kUnit, last = units * (part + 1) / parts * kUnit;
+      body(first, (last < rows_ ? last : rows_) - first);
+    }
   }
 
   Rows<Code> codes(int first, int count) const {
@@ -162,8 +165,9 @@ class Forward {
     const int qkv_width = shape_.qkv_width;
     for (int t = 0; t < block_.texts; t++) {
       const auto first = static_cast<int>(block_.offsets[t] - base);
-      const typename Attention<F>::Text text{row(w_.qkv, first, qkv_width), qkv_width,
-                          static_cast<int>(block_.offsets[t + 1] - base) - first};
+      const typename Attention<F>::Text text{
+          row(w_.qkv, first, qkv_width), qkv_width,
+          static_cast<int>(block_.offsets[t + 1] - base) - first};
       const auto sink = [&](int r, int column, Floats v, int count) {
         if constexpr (P::scaled) {
           store_first(count, row(w_.staging, first + r, width_) + column, v, S::store);

@@ -6,7 +6,7 @@
 
 namespace {
 
-struct Bfloat16 {
+struct PairedBfloat16 {
   using Simd = Avx512Simd;
   using Activation = uint16_t;
   using Weight = uint16_t;

@@ -40,8 +40,8 @@ struct FloatProduct {
   }
   static void store(float* p, typename S::Floats v) { S::store(p, v); }
   // S::width columns of a group of rows as a panel has them; zeros where there is no row or column.
-  static void pack_group(const float* rows, ptrdiff_t, int count, int columns, float* out) {
-    S::store(out, S::select_first(count ? columns : 0, S::load(rows), S::zero()));
+  static void pack_group(const float* rows, ptrdiff_t, int, int columns, float* out) {
+    S::store(out, S::select_first(columns, S::load(rows), S::zero()));
   }
 };
 

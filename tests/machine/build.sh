@@ -19,7 +19,7 @@ avx512=(-mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq)  # as in
 families=$here/../../csrc/families
 g++ "${common[@]}" -c "$here/main.cpp" -o main.o
 g++ "${common[@]}" "${avx512[@]}" -mavx512vnni -c "$families/avx512_vnni.cpp" -o vnni.o
-g++ "${common[@]}" "${avx512[@]}" -mavx512bf16 -c "$families/avx512_bf16.cpp" -o bf16.o
+g++ "${common[@]}" "${avx512[@]}" -mavx512vnni -mavx512bf16 -c "$families/avx512_bf16.cpp" -o bf16.o
 g++ "${common[@]}" "${avx512[@]}" -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16 \
   -c "$families/amx.cpp" -o amx.o
 g++ -c "$here/boot.S" -o boot.o

@@ -3,7 +3,8 @@
 //
 // int8: sums are whole numbers and everything between the products is the same code as in
 // avx512_vnni.cpp, so the states must be the same bits. Bochs 3.0 takes the bytes of TDPBSSD as
-// unsigned, so the model's codes are never negative. bfloat16: sums may be rounded in another order.
+// unsigned, so the model's codes are never negative. bfloat16: sums may be rounded in another order,
+// and the vector kernels' attention multiplies bfloat16 where the tiles' is float32.
 #include <stddef.h>
 #include <stdint.h>
 
