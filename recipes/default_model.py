@@ -3,10 +3,11 @@
     pip install 'text2vec[model,train]' polib
     python recipes/default_model.py --data DIR --work FOLDER
 
-DIR is the data folder. FOLDER gets a copy of it with articles, help pages and translations beside its
-files, the models between the stages, and in the end ``default-model-4-small``, what the package carries. Debian's
-packages come from ``apt-get download``, or from ``--packages`` where they are at hand. Six hours and
-a half on two cores that multiply bfloat16.
+DIR is the data folder. FOLDER gets a copy of it with articles, help pages and translations beside
+its files, the models between the stages, and in the end ``default-model-4-small``, what the package
+carries. Debian's packages come from ``apt-get download`` (of Debian 12: other releases have other
+texts), or from ``--packages`` where they are at hand. Six hours on two cores that multiply
+bfloat16.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ STAGES = (  # recipe, and the average that is made of its result: chosen on vali
     ("default-model-1", {}),
     ("default-model-2", {BASE: 0.15, "default-model-2": 0.85}),
     ("default-model-3", {BASE: 0.2, "default-model-2": 0.4, "default-model-3": 0.4}),
-    ("default-model-4", {"default-model-3-merged": 0.0, "default-model-4": 1.0}),
+    ("default-model-4", {BASE: 0.2, "default-model-3-merged": 0.35, "default-model-4": 0.45}),
 )
 
 

@@ -1,12 +1,12 @@
 """Sentences with their English for the default model's recipe, from Debian's packages.
 
     pip install polib
-    apt-get download gnome-user-docs widelands-data freeciv-data wesnoth-1.16-data ...
+    apt-get download gnome-user-docs widelands-data freeciv-data wesnoth-1.16-data ...  # Debian 12
     python recipes/translations.py --packages . --output DATA/train
 
 Message catalogues of three games (what their people say to one another, what units and buildings
-are) and the help of the GNOME desktop hold the same text in nine languages and in English. Each row of
-``translations-<language>-en.jsonl.gz`` has an English sentence as ``en`` and its translation.
+are) and the help of the GNOME desktop hold the same text in nine languages and in English. Each
+row of ``translations-<language>-en.jsonl.gz`` has an English sentence, ``en``, and its translation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from xml.etree import ElementTree
 import polib
 from row_files import write_rows
 
-WESNOTH = "data did dm dw ei httt l low nr sof sota sotbe thot trow tsg ttb utbs".split()
+WESNOTH = (
+    "data", "did", "dm", "dw", "ei", "httt", "l", "low", "nr",
+    "sof", "sota", "sotbe", "thot", "trow", "tsg", "ttb", "utbs",
+)  # fmt: skip
 PACKAGES = (
     "gnome-user-docs",  # CC BY-SA 3.0
     "freeciv-data",  # GPL-2+, as the rest
@@ -53,9 +56,7 @@ def aligned(english: str, other: str, language: str) -> Iterator[tuple[str, str]
     """Yield the sentences of a text and of its translation, if they are as many, and plain."""
     ours, theirs = sentences(english), sentences(other)
     if len(ours) != len(theirs):
-        ours, theirs = [SPACES.sub(" ", text).strip() for text in (english,)], [
-            SPACES.sub(" ", text).strip() for text in (other,)
-        ]
+        ours, theirs = ([SPACES.sub(" ", text).strip()] for text in (english, other))
     low, high = RATIO.get(language, RATIO_ELSEWHERE)
     for source, target in zip(ours, theirs, strict=True):
         if (
@@ -81,7 +82,7 @@ def catalogue_texts(root: Path, locale: str) -> Iterator[tuple[str, str]]:
 def page_blocks(path: Path) -> list[str]:
     """Return the text of a page's paragraphs and titles, in their order."""
     blocks = list[str]()
-    for element in ElementTree.parse(path).iter():  # noqa: S314 - Debian's own files
+    for element in ElementTree.parse(path).iter():
         if isinstance(element.tag, str) and element.tag.rpartition("}")[2] in BLOCKS:
             blocks.append("".join(element.itertext()).strip())
     return blocks

@@ -404,7 +404,7 @@ def test_names_of_sentence_transformers_work_or_say_what_does(folder):
     same = model.encode("a", convert_to_numpy=True, convert_to_tensor=False)
     assert np.array_equal(same, model.encode("a"))
     for keywords in ({"convert_to_tensor": True}, {"convert_to_numpy": False}):
-        with pytest.raises(ValueError, match="encode returns numpy arrays; expected torch"):
+        with pytest.raises(ValueError, match="encode gives numpy arrays; expected torch"):
             model.encode("a", **keywords)
-    with pytest.raises(AttributeError, match=r"max_seq_length cannot become 8; expected Sentence"):
+    with pytest.raises(AttributeError, match=r"cannot be set; expected .*max_seq_length=8"):
         model.max_seq_length = 8

@@ -134,7 +134,8 @@ class SentenceModel:
 
     def __repr__(self) -> str:
         """Return name, dimension and engine."""
-        return f"SentenceModel({self.name!r}, dim={self.dim}, engine={self._pipeline.engine.name!r})"
+        engine = self._pipeline.engine.name
+        return f"SentenceModel({self.name!r}, dim={self.dim}, engine={engine!r})"
 
     @property
     def dim(self) -> int:
@@ -148,8 +149,7 @@ class SentenceModel:
 
     @max_seq_length.setter
     def max_seq_length(self, value: int) -> None:
-        expected = f"SentenceModel({self.name!r}, max_seq_length={value})"
-        raise AttributeError(f"max_seq_length cannot become {value}; expected {expected}")
+        raise AttributeError(f"cannot be set; expected SentenceModel(..., max_seq_length={value})")
 
     @property
     def prompts(self) -> Mapping[str, str]:
@@ -168,7 +168,7 @@ class SentenceModel:
 
     def get_sentence_embedding_dimension(self) -> int:
         """Return ``dim``, by the name that sentence-transformers gives it."""
-        return self.dim
+        return self._truncate_dim
 
     def describe(self) -> dict[str, Any]:
         """Return what this model is, in values that JSON can carry."""
@@ -245,7 +245,7 @@ class SentenceModel:
         warning a call. ``encode_result`` says which.
         """
         if convert_to_tensor or not convert_to_numpy:
-            raise ValueError("encode returns numpy arrays; expected torch.from_numpy(encode(texts))")
+            raise ValueError("encode gives numpy arrays; expected torch.from_numpy(encode(texts))")
         result = self.encode_result(
             [sentences] if isinstance(sentences, str) else sentences,
             prompt_name=prompt_name,
