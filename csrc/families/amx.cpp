@@ -1,14 +1,13 @@
-// AMX: products of 16 x 16 tiles, with AVX-512 for everything between them.
+// AMX: products of 16 x 16 tiles, with AVX-512 for everything between them, attention included.
 #include "../families.h"
 #include "../kernels/forward.h"
+#include "../kernels/product_bfloat16_512.h"
 #include "../kernels/product_tiles.h"
-#include "../kernels/simd_avx512.h"
 #include "../kernels/tiles_hardware.h"
 #include "../processor.h"
 
 namespace {
 using S = Avx512Simd;
-using Float = FloatProduct<S, kTileRows, kTileVectors>;
 
 struct SignedCodes {
   using Activation = int8_t;
@@ -22,10 +21,7 @@ struct SignedCodes {
   }
 };
 struct Convert {
-  static void store(uint16_t* p, __m512 v) {
-    const __m256bh half = _mm512_cvtneps_pbh(v);
-    memcpy(p, &half, sizeof half);
-  }
+  static void store(uint16_t* p, __m512 v) { PairedBfloat16::store(p, v); }
 };
 using Int8 = TileInt8<S, HardwareTiles, SignedCodes>;
 using Bfloat16 = TileBfloat16<S, HardwareTiles, Convert>;
@@ -33,6 +29,7 @@ constexpr unsigned kNeeds = kAvx512 | kAvx512Bf16 | kAmx;
 }  // namespace
 
 namespace text2vec {
-const Engine amx_bfloat16 = make_engine<Bfloat16, Float>("amx", "tiles", Dtype::bfloat16, kNeeds);
-const Engine amx_int8 = make_engine<Int8, Float>("amx", "tiles", Dtype::int8, kNeeds);
+const Engine amx_bfloat16 =
+    make_engine<Bfloat16, PairedBfloat16>("amx", "tiles", Dtype::bfloat16, kNeeds);
+const Engine amx_int8 = make_engine<Int8, PairedBfloat16>("amx", "tiles", Dtype::int8, kNeeds);
 }  // namespace text2vec

@@ -18,13 +18,12 @@ common=(-std=c++17 -O2 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-
 avx512=(-mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq)  # as in CMakeLists.txt
 families=$here/../../csrc/families
 g++ "${common[@]}" -c "$here/main.cpp" -o main.o
-g++ "${common[@]}" "${avx512[@]}" -mavx512vnni -c "$families/avx512_vnni.cpp" -o vnni.o
 g++ "${common[@]}" "${avx512[@]}" -mavx512vnni -mavx512bf16 -c "$families/avx512_bf16.cpp" -o bf16.o
 g++ "${common[@]}" "${avx512[@]}" -mavx512bf16 -mamx-tile -mamx-int8 -mamx-bf16 \
   -c "$families/amx.cpp" -o amx.o
 g++ -c "$here/boot.S" -o boot.o
 ld -static -nostdlib -z noexecstack --no-warn-rwx-segments -T "$here/image.ld" -o image.elf \
-  boot.o main.o vnni.o bf16.o amx.o
+  boot.o main.o bf16.o amx.o
 objcopy -O binary -j .image image.elf iso/image.bin
 
 cp /usr/lib/ISOLINUX/isolinux.bin iso/isolinux/

@@ -2,9 +2,8 @@
 // compares them with the vector kernels on the same processor.
 //
 // int8: sums are whole numbers and everything between the products is the same code as in
-// avx512_vnni.cpp, so the states must be the same bits. Bochs 3.0 takes the bytes of TDPBSSD as
-// unsigned, so the model's codes are never negative. bfloat16: sums may be rounded in another order,
-// and the vector kernels' attention multiplies bfloat16 where the tiles' is float32.
+// avx512_bf16.cpp, so the states must be the same bits. Bochs 3.0 takes the bytes of TDPBSSD as
+// unsigned, so the model's codes are never negative. bfloat16: sums may be rounded in another order.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -197,7 +196,7 @@ extern "C" void run() {
                           make_shape(384, 12, 1536, Activation::gelu)};
   bool good = true;
   for (const Shape& shape : shapes) {
-    good &= compare(amx_int8, avx512_vnni_int8, shape, Signs::positive, true, 0);
+    good &= compare(amx_int8, avx512_bf16_int8, shape, Signs::positive, true, 0);
     good &= compare(amx_bfloat16, avx512_bf16_bfloat16, shape, Signs::both, false, 10000);
   }
   print(good ? "all as expected\n" : "NOT as expected\n");
