@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 
+from debian_packages import find_package
 from row_files import write_rows
 
 PACKAGES = {  # language -> the package's and its folder's
@@ -136,10 +137,8 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     pages = dict[str, dict[str, Page]]()
     for language, part in PACKAGES.items():
-        found = sorted(arguments.packages.glob(f"libreoffice-help-{part}_*.deb"))
-        if not found:
-            raise SystemExit(f"no package libreoffice-help-{part} in {arguments.packages}")
-        pages[language] = read_pages(found[-1], language)
+        package = find_package(arguments.packages, f"libreoffice-help-{part}")
+        pages[language] = read_pages(package, language)
         rows = ({"title": title, "body": body} for title, body in pages[language].values())
         write_rows(arguments.output / f"help-{language}.jsonl.gz", rows)
     for language in ("it", "pl", "pt", "ru"):  # the data folder has no translations into these

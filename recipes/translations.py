@@ -20,6 +20,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import polib
+from debian_packages import find_package
 from row_files import write_rows
 
 WESNOTH = (
@@ -120,10 +121,8 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         for name in PACKAGES:
-            found = sorted(arguments.packages.glob(f"{name}_*.deb"))
-            if not found:
-                raise SystemExit(f"no package {name} in {arguments.packages}")
-            subprocess.run(["dpkg-deb", "-x", str(found[-1]), folder], check=True)
+            package = find_package(arguments.packages, name)
+            subprocess.run(["dpkg-deb", "-x", str(package), folder], check=True)
         for language in LOCALES:
             path = arguments.output / f"translations-{language}-en.jsonl.gz"
             write_rows(path, rows(Path(folder), language))

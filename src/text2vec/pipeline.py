@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -24,6 +24,7 @@ from text2vec.similarity import normalize_rows
 from text2vec.text.tokenizer import TextTokenizer, TokenizedTexts
 
 __all__ = [
+    "ROLE_PROMPTS",
     "WINDOW",
     "EncodeKeywords",
     "EncodeOptions",
@@ -54,6 +55,13 @@ class EncodeResult:
     embeddings: NDArray[Any]
     n_tokens: IntVector
     truncated: BoolVector
+
+
+ROLE_PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "query": ("query",),
+    "document": ("document", "passage", "corpus"),
+})
+"""Role of a text -> names under which models have its prompt, the first one found counts."""
 
 
 class EncodeKeywords(TypedDict, total=False):

@@ -24,6 +24,7 @@ from text2vec.models.locate import DEFAULT_MODEL, ModelSource, cache_home, locat
 from text2vec.models.saved_folder import write_model_folder
 from text2vec.models.spec import ModelSpec
 from text2vec.pipeline import (
+    ROLE_PROMPTS,
     EncodeKeywords,
     EncodeOptions,
     EncodeResult,
@@ -44,7 +45,6 @@ __all__ = ["SentenceModel"]
 
 _LOG = logging.getLogger(__name__)
 _SHOWN = 5  # places that a warning names
-_DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 
 
 class SentenceModel:
@@ -320,13 +320,13 @@ class SentenceModel:
         self, sentences: str | Iterable[str], **keywords: Unpack[EncodeKeywords]
     ) -> NDArray[Any]:
         """Return ``encode`` with the model's ``query`` prompt, if it has one."""
-        return self.encode(sentences, **self._with_role(keywords, ("query",)))
+        return self.encode(sentences, **self._with_role(keywords, ROLE_PROMPTS["query"]))
 
     def encode_document(
         self, sentences: str | Iterable[str], **keywords: Unpack[EncodeKeywords]
     ) -> NDArray[Any]:
         """Return ``encode`` with the model's ``document``, ``passage`` or ``corpus`` prompt."""
-        return self.encode(sentences, **self._with_role(keywords, _DOCUMENT_PROMPTS))
+        return self.encode(sentences, **self._with_role(keywords, ROLE_PROMPTS["document"]))
 
     def encode_tokens(self, sentences: Iterable[str]) -> list[FloatMatrix]:
         """Return the last layer's states of each text, shape ``(n_tokens, hidden)`` each."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.arrays import BoolVector, Encoder, FloatMatrix
+from text2vec.pipeline import ROLE_PROMPTS
 from text2vec.sentence_model import SentenceModel
 
 __all__ = [
@@ -29,8 +30,6 @@ __all__ = [
 ]
 
 _BLOCK = 1 << 20
-# The names that SentenceModel.encode_query and encode_document look for, in their order.
-_ROLE_NAMES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 
 
 class Embedded(NamedTuple):
@@ -86,7 +85,7 @@ def role_prompts(model: SentenceModel) -> dict[str, str]:
     prompts = model.prompts
     chosen = {
         role: next((prompts[name] for name in names if name in prompts), None)
-        for role, names in _ROLE_NAMES.items()
+        for role, names in ROLE_PROMPTS.items()
     }
     if set(chosen.values()) == {None}:
         return {}
