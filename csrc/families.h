@@ -16,5 +16,8 @@ extern const Engine avx512_bf16_bfloat16, avx512_bf16_int8;
 extern const Engine amx_bfloat16, amx_int8;
 #endif
 #endif
+#if defined(TEXT2VEC_NEON)
+extern const Engine neon_float32, neon_bfloat16, neon_dot_int8;
+#endif
 
 }  // namespace text2vec

@@ -6,6 +6,8 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
+#elif defined(_WIN32)
+#include <malloc.h>
 #endif
 
 namespace text2vec {
@@ -17,7 +19,7 @@ constexpr size_t kLine = 64;
 }  // namespace
 
 void FreeAligned::operator()(void* p) const {
-#if defined(_MSC_VER)
+#if defined(_WIN32)
   _aligned_free(p);
 #else
   std::free(p);
@@ -27,7 +29,7 @@ void FreeAligned::operator()(void* p) const {
 AlignedMemory allocate_zeroed(size_t bytes) {
   const size_t alignment = bytes >= kHugePage ? kHugePage : kLine;
   bytes = (bytes + alignment) / alignment * alignment;
-#if defined(_MSC_VER)
+#if defined(_WIN32)
   void* p = _aligned_malloc(bytes, alignment);
 #else
   void* p = nullptr;

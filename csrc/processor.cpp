@@ -13,6 +13,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#elif defined(TEXT2VEC_NEON)
+#if defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 #endif
 
 namespace text2vec {
@@ -81,6 +87,22 @@ unsigned detect() {
   return found;
 }
 
+#elif defined(TEXT2VEC_NEON)
+
+unsigned detect() {
+#if defined(__linux__)
+  constexpr int kDotProduct = 20;  // HWCAP_ASIMDDP
+  return getauxval(AT_HWCAP) >> kDotProduct & 1 ? kArmDot : 0;
+#elif defined(__APPLE__)
+  int there = 0;
+  size_t size = sizeof there;
+  const int failed = sysctlbyname("hw.optional.arm.FEAT_DotProd", &there, &size, nullptr, 0);
+  return !failed && there ? kArmDot : 0;
+#else
+  return 0;
+#endif
+}
+
 #else
 
 unsigned detect() { return 0; }
@@ -96,8 +118,8 @@ unsigned machine_features() {
 
 std::string feature_names(unsigned features) {
   static constexpr const char* kNames[] = {
-      "AVX2 with FMA", "AVX-VNNI",     "AVX-512 (F, BW, VL, DQ)",
-      "AVX-512 VNNI",  "AVX-512 BF16", "AMX (INT8, BF16)"};
+      "AVX2 with FMA", "AVX-VNNI",         "AVX-512 (F, BW, VL, DQ)", "AVX-512 VNNI",
+      "AVX-512 BF16",  "AMX (INT8, BF16)", "Arm dot product (SDOT)"};
   std::string out;
   for (unsigned i = 0; i < sizeof kNames / sizeof *kNames; i++)
     if (features >> i & 1) out += (out.empty() ? "" : ", ") + std::string(kNames[i]);

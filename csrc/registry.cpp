@@ -17,9 +17,12 @@ const Engine* const kEngines[] = {
     &avx512_float32,    &avx512_bf16_bfloat16,
     &avx512_bfloat16,   &avx512_bf16_int8,
     &avx512_vnni_int8,  &avx512_int8,
-    &avx2_float32,
-    &avx2_bfloat16,     &avx2_vnni_int8,
-    &avx2_int8,
+    &avx2_float32,      &avx2_bfloat16,
+    &avx2_vnni_int8,    &avx2_int8,
+#endif
+#if defined(TEXT2VEC_NEON)
+    &neon_float32,      &neon_bfloat16,
+    &neon_dot_int8,
 #endif
     &portable_float32,  &portable_bfloat16,
     &portable_int8,     &amx_emulated_bfloat16,

@@ -52,6 +52,12 @@ def test_kernels_may_be_chosen_by_argument_and_environment(model_folder, monkeyp
 
 
 @built
+def test_portable_kernels_say_that_they_are_slow(model_folder):
+    model = SentenceModel(model_folder("bert"), kernels="portable")
+    assert model.describe()["notes"][-1].startswith("portable kernels: ")
+
+
+@built
 def test_unknown_kernels_are_refused(model_folder):
     with pytest.raises(ValueError, match="sse9"):
         SentenceModel(model_folder("bert"), kernels="sse9")

@@ -161,8 +161,9 @@ class NativeEngine:
     head
         Pooling and what follows it.
     dtype
-        ``float32``, ``bfloat16`` or ``int8``: the format of weights and products. Attention,
-        LayerNorm and pooling are float32 in each.
+        ``float32``, ``bfloat16`` or ``int8``: the format of weights and products. LayerNorm and
+        pooling are float32 in each; attention is, but where a processor multiplies bfloat16 and
+        the format is not float32.
     kernels
         ``auto``, a family of ``native_kernels``, or ``family/variant``. ``auto`` obeys the
         environment variable ``TEXT2VEC_KERNELS``.

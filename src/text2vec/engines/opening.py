@@ -164,12 +164,18 @@ def engine_notes(engine: Engine) -> list[str]:
     problem = native_problem() if engine.name == "reference" else None
     if problem is not None:
         notes.append(f"slower than it could be: {problem}")
+    portable = getattr(engine, "kernels", "").startswith("portable/")
+    if portable:
+        notes.append(
+            "portable kernels: made for no processor in particular, they run on each and are slow; "
+            "int8 saves them memory, not time"
+        )
     if engine.dtype != "float32":
         notes.append(
             f"{engine.dtype} loses a little; model.agreement(texts) or "
             "'text2vec info --agreement FILE' says how much"
         )
-    elif engine.name == "native":
+    elif engine.name == "native" and not portable:
         notes.append("float32 loses nothing; dtype int8 is faster and loses a little")
     return notes
 

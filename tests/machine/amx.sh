@@ -2,7 +2,7 @@
 # The AMX kernels on a machine without AMX: writes a boot image and Bochs' settings into a folder.
 #
 #   apt-get install g++ binutils isolinux syslinux-common xorriso
-#   tests/machine/build.sh FOLDER
+#   tests/machine/amx.sh FOLDER
 #   cd FOLDER && bochs -q -f bochsrc; cat serial.txt    # ends with "all as expected"
 #
 # Bochs 3.0 (Debian 13: bochs, bochs-term, bochsbios, vgabios) has a processor with AMX, AVX-512
