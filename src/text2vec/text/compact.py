@@ -24,7 +24,6 @@ The format, little-endian::
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import mmap
 import os
@@ -40,7 +39,7 @@ from text2vec.arrays import BoolVector, IntVector, TokenIds
 from text2vec.errors import MissingExtraError, ModelFormatError
 from text2vec.text.compact_plan import TokenizerPlan
 from text2vec.text.double_array import build_double_array
-from text2vec.text.tokenizer_json import read_plan, read_tokenizer_json
+from text2vec.text.tokenizer_json import read_plan
 
 __all__ = ["CompactTokenizer", "compile_tokenizer", "source_checksum"]
 
@@ -155,9 +154,7 @@ def compile_tokenizer(tokenizer_json: Path, target: Path) -> None:
         raise ModelFormatError(
             f"{tokenizer_json} cannot be made compact: {exc}; use the tokenizers library"
         ) from exc
-    _write_file(
-        target, _assemble(sections, hashlib.sha256(read_tokenizer_json(tokenizer_json)).digest())
-    )
+    _write_file(target, _assemble(sections, plan.source))
 
 
 def source_checksum(path: Path) -> str:

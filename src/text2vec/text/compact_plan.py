@@ -42,6 +42,8 @@ class TokenizerPlan:
         SentencePiece's precompiled character map, or no bytes.
     before, after
         The ids that the template puts around a text.
+    source
+        SHA-256 of the tokenizer.json, unpacked.
     """
 
     is_unigram: bool
@@ -58,4 +60,5 @@ class TokenizerPlan:
     replacement: str = ""
     before: list[int] = field(default_factory=list)
     after: list[int] = field(default_factory=list)
+    source: bytes = b""
     added_tokens: list[AddedToken] = field(default_factory=list)

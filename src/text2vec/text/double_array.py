@@ -73,13 +73,10 @@ def build_double_array(entries: Mapping[bytes, int]) -> NDArray[np.uint64]:
     >>> int(units[slot]) >> 8 & 0xFFFFFF, int(units[slot]) & 0xFF == ord("a")
     (1, True)
     """
-    for key, value in entries.items():
-        if not key or b"\0" in key:
-            raise ValueError(
-                f"key {key!r} is empty or holds a zero byte; such keys cannot be found"
-            )
-        if not 0 <= value <= _MAX_ID:
-            raise ValueError(f"id {value} of key {key!r} is out of range; expected 0 to {_MAX_ID}")
+    for key in (key for key in entries if not key or b"\0" in key):
+        raise ValueError(f"key {key!r} is empty or holds a zero byte; such keys cannot be found")
+    for key, value in (entry for entry in entries.items() if not 0 <= entry[1] <= _MAX_ID):
+        raise ValueError(f"id {value} of key {key!r} is out of range; expected 0 to {_MAX_ID}")
     nodes = _lay_levels(entries)
     slots, first_slots = _place(nodes)
     n_units = int(slots.max()) + 1
@@ -99,7 +96,7 @@ def _lay_levels(entries: Mapping[bytes, int]) -> _Nodes:
     matrix = np.zeros((len(keys), depth), np.uint8)
     filled = np.arange(depth) < lengths[:, None]
     matrix[filled] = np.frombuffer(b"".join(keys), np.uint8)
-    ids_of_keys = np.fromiter((entries[key] for key in keys), np.int64, len(keys))
+    ids_of_keys = np.fromiter(map(entries.__getitem__, keys), np.int64, len(keys))
     node_of_key = np.zeros(len(keys), np.int64)
     parents, labels, ids = [np.array([-1])], [np.array([0])], [np.array([-1])]
     n_nodes = 1
@@ -181,17 +178,19 @@ def _place_only_children(labels: _IntArray, taken: Any, used_firsts: _IntArray) 
     slots = np.zeros(len(labels), np.int64)
     pending = np.argsort(-labels, kind="stable")
     free = np.flatnonzero(~taken)
-    used = np.unique(used_firsts)
     start = max(len(taken), 1)
+    used = np.zeros(max(start, int(used_firsts.max(initial=0)) + 1), bool)
+    used[used_firsts] = True
     while len(pending):
         # Enough slots for all, the last of which lie beyond every slot in use.
         offered = np.concatenate([free, np.arange(start, start + len(pending) + 256)])
         # A first slot of 0 or less would lead back to the root or before the array.
         chosen = offered[offered > 256][: len(pending)]
         firsts = chosen - labels[pending]
-        good = ~np.isin(firsts, used)
+        used = np.append(used, np.zeros(max(0, int(chosen.max()) + 1 - len(used)), bool))
+        good = ~used[firsts]
         slots[pending[good]] = chosen[good]
-        used = np.union1d(used, firsts[good])
+        used[firsts[good]] = True
         free = np.empty(0, np.int64)
         start = max(start, int(chosen.max()) + 1) + 256
         pending = pending[~good]

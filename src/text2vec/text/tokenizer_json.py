@@ -7,6 +7,7 @@ component, and nothing here opens or writes a compact file.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import lzma
 import re
@@ -85,7 +86,8 @@ def read_plan(path: Path) -> TokenizerPlan:
         not reproduce; the message names the component.
     """
     try:
-        spec = json.loads(read_tokenizer_json(path), parse_float=_parse_score)
+        content = read_tokenizer_json(path)
+        spec = json.loads(content, parse_float=_parse_score)
     except ValueError as exc:
         raise ModelFormatError(f"{path} is no JSON ({exc}); expected a tokenizer.json") from exc
     try:
@@ -98,6 +100,7 @@ def read_plan(path: Path) -> TokenizerPlan:
         raise ModelFormatError(f"{path}: {exc}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise ModelFormatError(f"{path} is malformed ({exc!r}); expected a tokenizer.json") from exc
+    plan.source = hashlib.sha256(content).digest()
     return plan
 
 
@@ -112,10 +115,11 @@ def _parse_score(text: str) -> float:
     """Return a number as ``tokenizers`` reads it."""
     # Its JSON reader rounds twice: the digits become an unsigned 64-bit integer, as many as fit,
     # that is divided or multiplied by a power of ten. A last bit can decide between two paths.
-    head, _, tail = text.removeprefix("-").partition(".")
-    if tail.isdigit() and len(head) + len(tail) <= _SURE_DIGITS:
+    head, point, tail = text.partition(".")
+    if tail.isdigit() and len(text) <= _SURE_DIGITS + len(point):
         value = int(head + tail) / _POWERS[len(tail)]
-        return -value if text[0] == "-" else value
+        if value:  # the other way keeps the sign of a zero
+            return value
     sign, digits, exponent = re.fullmatch(r"(-?)([0-9.]+)(?:[eE]([+-]?\d+))?", text).groups()  # type: ignore[union-attr]
     whole, _, fraction = digits.partition(".")
     significand, power = int(whole), int(exponent or 0)
