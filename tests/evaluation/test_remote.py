@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -124,6 +125,23 @@ def test_addresses_at_the_door():
         RemoteEncoder("file:///etc/passwd")
     with pytest.raises(Text2VecError, match="does not answer"):
         RemoteEncoder("http://127.0.0.1:1/v1")
+
+
+def test_a_server_of_another_protocol_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"220 mail.example ESMTP\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        with pytest.raises(Text2VecError, match=r"does not answer in HTTP: BadStatusLine"):
+            RemoteEncoder(address)
+        thread.join()
 
 
 def test_another_model_behind_the_same_address_is_another_subject(server, encoder):

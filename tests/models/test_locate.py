@@ -113,6 +113,15 @@ def test_locate_impossible_revision_is_a_value_error(asked, revision):
     assert asked == []
 
 
+@pytest.mark.parametrize("name", ["mine", DEFAULT_MODEL])
+def test_locate_revision_of_a_folder_is_refused(asked, name, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=f"revision is 'v1', but '{name}' is the folder"):
+        locate_model(ModelSource(name, revision="v1"))
+    assert asked == []
+
+
 @pytest.mark.parametrize("revision", ["main", "v1.0", "refs/pr/3", "f" * 40, "_x", "feature#1"])
 def test_locate_possible_revision_is_asked_for(asked, revision):
     locate_model(ModelSource("owner/name", revision=revision))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 from tests.training.conftest import scored_rows, write_jsonl
 from text2vec import SentenceModel
@@ -188,10 +189,16 @@ def test_a_full_disk_leaves_the_checkpoint_before_it_whole(
 
 
 def test_another_runs_checkpoints_are_refused(model_folder, data_folder, tmp_path):
-    asked = recipe(model_folder("bert"))
+    model = shutil.copytree(model_folder("bert"), tmp_path / "model")
+    asked = recipe(model)
     train(asked, data_folder, tmp_path / "out")
     with pytest.raises(ValueError, match="holds checkpoints of an earlier run; expected --resume"):
         train(asked, data_folder, tmp_path / "out")
+    started_from = weights(model)
+    save_file({k: v + 1 for k, v in started_from.items()}, model / "model.safetensors")
+    with pytest.raises(ValueError, match="resuming would mix two runs"):
+        train(asked, data_folder, tmp_path / "out", resume=True)
+    save_file(started_from, model / "model.safetensors")
     write_jsonl(data_folder / "train/a.jsonl", scored_rows(40, 7))
     with pytest.raises(ValueError, match="resuming would mix two runs"):
         train(asked, data_folder, tmp_path / "out", resume=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import ipaddress
 import json
 import os
@@ -155,8 +156,8 @@ class RemoteEncoder:
                 ) from exc
             detail = exc.read(500).decode("utf-8", "replace")
             raise Text2VecError(f"{self._url}: HTTP {exc.code}: {detail}") from exc
-        except OSError as exc:
-            raise Text2VecError(f"{self._url} does not answer: {exc}") from exc
+        except (OSError, http.client.HTTPException) as exc:
+            raise Text2VecError(f"{self._url} does not answer in HTTP: {exc!r}") from exc
 
 
 def _is_loopback(host: str) -> bool:

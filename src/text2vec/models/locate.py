@@ -98,7 +98,7 @@ def locate_model(source: ModelSource) -> Path:
         ``DEFAULT_MODEL`` means ``default_model_folder()`` and ``BASE_MODEL`` means
         ``base_model_folder()`` (write ``./`` before it for a folder of that name). Another name
         that is an existing folder means this folder, and one that does not look like a path is
-        looked up on the hub. For a folder, only the name counts.
+        looked up on the hub. A folder needs no token and no cache.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def locate_model(source: ModelSource) -> Path:
     Raises
     ------
     ValueError
-        If the name is empty, or the revision cannot be one.
+        If the name is empty, or the revision cannot be one, or it is asked of a folder.
     ModelNotFoundError
         If the name is a file, or a path that leads nowhere, or the base model is not built,
         or the hub does not give the model.
@@ -125,12 +125,16 @@ def locate_model(source: ModelSource) -> Path:
         raise ValueError(f"the model's name is {name!r}; expected a folder or owner/name")
     if revision is not None and not re.fullmatch(r"(?!.*\.\.)\w[^\x00-\x20\x7f\\:*?\[]*", revision):
         raise ValueError(f"revision is {revision!r}; expected a branch, tag or commit")
-    if name in _OWN:  # before a folder that happens to have this name
-        return _own_folder(name)
-    folder = _local_folder(name)
-    if folder is not None:
-        return folder
-    return fetch_snapshot(source)
+    # Our own names come before a folder that happens to be called so.
+    folder = _own_folder(name) if name in _OWN else _local_folder(name)
+    if folder is None:
+        return fetch_snapshot(source)
+    if revision is not None:
+        raise ValueError(
+            f"revision is {revision!r}, but {name!r} is the folder {folder}, which has none; "
+            "leave it out"
+        )
+    return folder
 
 
 _OWN: Mapping[str, tuple[Callable[[], Path], str]] = MappingProxyType({
