@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.training.conftest import scored_rows, write_jsonl
+from tests.training.test_run import RECIPE
 from text2vec.cli.main import main
 from text2vec.errors import DataFormatError
 from text2vec.evaluation.expected import (
@@ -73,6 +76,7 @@ def test_check_prints_ok_or_the_difference(folder, data, tmp_path, capsys):
         ("[[score]]\ntask='a'\nscore=1\n", r"row 1: fields \['tolerance'\]"),
         ("[[score]]\ntask='a'\nscore=1\ntolerance=1\nhue=2\n", r"fields \['hue'\]"),
         ("[[score]]\ntask='a'\nscore='1'\ntolerance=1\n", "no numbers"),
+        ("[[score]]\ntask='a'\nscore=1\ntolerance=1\nrecipe='r'\n", "needs the model"),
     ],
 )
 def test_wrong_rows_are_named(text, message, tmp_path):
@@ -85,6 +89,57 @@ def test_the_readme_holds_the_expected_scores():
     rows = read_expected(ROOT / "benchmarks/expected.toml")
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"<!-- scores -->\n{format_expected(rows)}\n<!-- end -->" in page, "run: make readme"
+
+
+@pytest.mark.filterwarnings("default")  # of the libraries, on saving and loading
+def test_a_row_with_a_recipe_is_trained_and_scored(folder, data, tmp_path, capsys, monkeypatch):
+    data = shutil.copytree(data, tmp_path / "data")
+    write_jsonl(data / "train/a.jsonl", scored_rows(20))
+    recipe = RECIPE.format(model="another", pooling="mean").replace("steps = 6", "steps = 2")
+    (tmp_path / "tiny.toml").write_text(recipe)
+    row = {"task": "bq", "score": 0.0, "tolerance": 100.0, "model": folder, "recipe": "tiny.toml"}
+    lines = "".join(f"{key} = {value!r}\n" for key, value in row.items())
+    path = tmp_path / "e.toml"
+    path.write_text(f"[[score]]\n{lines}")
+    check = ["evaluate", "--check", str(path), "--data", str(data)]
+    assert main(check) == 0
+    assert capsys.readouterr().out.startswith("----    not run  expected 0.00")
+    assert main([*check, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["found"], found["ok"]) == (None, None)
+
+    trained = tmp_path / "trained"
+    assert main([*check, "--json", "--train", str(trained)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    name = f"tiny-{Path(folder).name}"
+    assert found["ok"] is True
+    assert found["command"] == (
+        f"text2vec train --recipe {tmp_path / 'tiny.toml'} --model {folder} --output {name} && "
+        f"text2vec evaluate --model {name} --task bq"
+    )
+    subject = model_subject(SentenceModel(trained / name))
+    [bq] = evaluate(subject, find_tasks(["bq"], []), data)
+    assert found["found"] == pytest.approx(bq.result.score)
+    monkeypatch.setattr("text2vec.training.run.train", None)  # what is there is not trained again
+    assert main([*check, "--train", str(trained)]) == 0
+    assert capsys.readouterr().out.startswith("ok  ")
+
+
+def test_train_without_check_is_refused(capsys):
+    assert main(["evaluate", "--train", "x"]) == 1
+    assert "--train goes with --check" in capsys.readouterr().err
+
+
+def test_recipes_stand_in_a_table_of_their_own():
+    rows = [
+        ExpectedScore("bq", 60, 0.3),
+        ExpectedScore("chinese", 50, 0.3, "owner/base", recipe="recipes/r.toml"),
+    ]
+    assert format_expected(rows).split("\n\n") == [
+        "| task | default model |\n|---|---|\n| bq | 60.00 |",
+        "| recipe | trained from | task | score |\n|---|---|---|---|\n"
+        "| r.toml | owner/base | mean of chinese | 50.00 |",
+    ]
 
 
 def test_a_score_that_is_not_defined_is_never_ok():

@@ -20,6 +20,7 @@ from text2vec.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from text2vec.evaluation.expected import ExpectedScore
     from text2vec.evaluation.report import ReportRow
     from text2vec.evaluation.subject import Subject
     from text2vec.evaluation.tasks import Task
@@ -34,7 +35,7 @@ _EXAMPLES = """  text2vec evaluate --data ./data
   text2vec evaluate --suite multilingual --suite cross-lingual --data ./data --json
   text2vec evaluate --model shibing624/text2vec-base-multilingual --compare-published
   text2vec evaluate --data ./data --baseline tf-idf --baseline bm25 --report report.html
-  text2vec evaluate --check benchmarks/expected.toml --data ./data
+  text2vec evaluate --check benchmarks/expected.toml --data ./data --train ./trained
   text2vec evaluate --ablate --task stsb-zh --data ./data
 
 Scores are Spearman x 100 (pairs), nDCG@10 (retrieval), v-measure (clustering), F1 (bitext), all of
@@ -79,6 +80,12 @@ def add_commands(commands: Any) -> None:
         "--compare-published", action="store_true", help="show the card's rows beside the models"
     )
     group.add_argument("--check", type=file_name, metavar="FILE", help="run a file's rows, compare")
+    group.add_argument(
+        "--train",
+        type=file_name,
+        metavar="DIR",
+        help="with --check: train in DIR what the rows with a recipe need (else they are not run)",
+    )
     group.add_argument(
         "--markdown", action="store_true", help="the table as Markdown, as the README has it"
     )
@@ -137,6 +144,8 @@ def _refuse_unused(args: argparse.Namespace) -> None:
         raise ValueError(f"--ablate takes one model, not {len(args.model)}")
     if args.revision is not None and len(args.model) != 1:
         raise ValueError(f"--revision is of one model, not {len(args.model)}; give one --model")
+    if args.train and not args.check:
+        raise ValueError("--train goes with --check FILE, whose rows may have recipes")
     if args.json and args.markdown:
         raise ValueError("--json and --markdown are two forms of one table; leave one out")
 
@@ -302,19 +311,46 @@ def _print_tasks(args: argparse.Namespace, more: dict[str, Task]) -> None:
 def _check(args: argparse.Namespace) -> None:
     from text2vec.evaluation.expected import check_rows, read_expected
 
-    rows = read_expected(Path(args.check))
-    failed = 0
-    for row, score in check_rows(rows, None if args.data is None else Path(args.data)):
-        failed += not row.allows(score)
+    def tell(row: ExpectedScore, score: float | None, *, run: bool) -> None:
         if args.json:
-            _print_json(row.as_json(score))
+            _print_json(row.as_json(score, run=run))
         else:
-            sys.stdout.write(f"{row.describe(score)}\n")
+            sys.stdout.write(f"{row.describe(score, run=run)}\n")
         sys.stdout.flush()
+
+    rows = read_expected(Path(args.check))
+    trained = None
+    if args.train:
+        trained = Path(args.train)
+        _train_missing(rows, args, trained)
+    failed = 0
+    for row, score in check_rows(rows, None if args.data is None else Path(args.data), trained):
+        failed += not row.allows(score)
+        tell(row, score, run=True)
+    for row in rows:
+        if row.recipe and trained is None:
+            tell(row, None, run=False)
     if failed:
         from text2vec.errors import Text2VecError
 
         raise Text2VecError(f"{failed} of {len(rows)} rows differ from {args.check}")
+
+
+def _train_missing(rows: list[ExpectedScore], args: argparse.Namespace, folder: Path) -> None:
+    """Train what the rows need and the folder has not; a run that was stopped goes on."""
+    from dataclasses import replace
+
+    from text2vec.training.recipe import read_recipe
+
+    if args.data is None and any(row.recipe for row in rows):
+        raise ValueError(f"--train needs --data, or {DATA_VARIABLE}: recipes name files in it")
+    for row in rows:
+        if row.recipe and not (folder / row.output).exists():
+            from text2vec.training.run import train
+
+            folder.mkdir(parents=True, exist_ok=True)
+            recipe = replace(read_recipe(Path(row.recipe)), model=row.model)
+            train(recipe, args.data, folder / row.output, resume=True)
 
 
 def _ablate(args: argparse.Namespace, tasks: list[Task]) -> None:

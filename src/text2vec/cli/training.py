@@ -52,6 +52,9 @@ def add_commands(commands: Any) -> None:
         metavar="DIR",
         help=f"the data folder (default: the variable {DATA_VARIABLE})",
     )
+    command.add_argument(
+        "--model", type=file_name, metavar="NAME", help="what to train, instead of the recipe's"
+    )
     command.add_argument("--output", type=file_name, metavar="DIR", help="where the model goes")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
@@ -95,9 +98,13 @@ def run_train(args: argparse.Namespace) -> None:
         args.parser.error(f"--data is missing, and {DATA_VARIABLE} is not set")
     if args.output is None and not args.dry_run:
         args.parser.error("--output is missing (or --dry-run)")
+    from dataclasses import replace
+
     from text2vec.training.recipe import read_recipe
 
     recipe = read_recipe(Path(args.recipe))
+    if args.model is not None:
+        recipe = replace(recipe, model=args.model)
     if args.dry_run:
         from text2vec.training.preparation import describe_plan, prepare
 
@@ -107,8 +114,6 @@ def run_train(args: argparse.Namespace) -> None:
     from text2vec.training.run import train
 
     if args.quiet:
-        from dataclasses import replace
-
         loggers = tuple(name for name in recipe.loggers if name != "console")
         recipe = replace(recipe, loggers=loggers)
     result = train(recipe, args.data, args.output, resume=args.resume)

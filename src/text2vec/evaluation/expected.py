@@ -1,13 +1,14 @@
 """Expected scores, as rows of a TOML file, and what a run of today gives for each.
 
-A row is a model, a dtype, a task and the score with its tolerance; the command that reproduces
-it follows from these.
+A row is a model, a dtype, a task and the score with its tolerance, and a recipe where the model is
+trained first; the command that reproduces it follows from these.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ class ExpectedScore:
         Name or folder; empty for the default model.
     dtype
         Precision of the engine; ``auto`` for the one in which the model is stored.
+    recipe
+        Recipe by which ``model`` is trained before it is scored; empty for a model as it is.
     """
 
     task: str
@@ -42,30 +45,41 @@ class ExpectedScore:
     tolerance: float
     model: str = ""
     dtype: str = "auto"
+    recipe: str = ""
+
+    @property
+    def output(self) -> str:
+        """Name of the folder that training writes, of both recipe and model; empty without."""
+        return f"{Path(self.recipe).stem}-{Path(self.model).name}" if self.recipe else ""
 
     @property
     def command(self) -> str:
         """What a user types to see the score."""
         asked = "suite" if self.task in SUITES else "task"
-        model = f" --model {self.model}" if self.model else ""
+        scored = self.output or self.model
+        model = f" --model {scored}" if scored else ""
         dtype = "" if self.dtype == "auto" else f" --dtype {self.dtype}"
-        return f"text2vec evaluate{model}{dtype} --{asked} {self.task}"
+        score = f"text2vec evaluate{model}{dtype} --{asked} {self.task}"
+        if not self.recipe:
+            return score
+        base = f"--recipe {self.recipe} --model {self.model}"
+        return f"text2vec train {base} --output {self.output} && {score}"
 
     def allows(self, score: float | None) -> bool:
         """Tell whether a score is near enough; one that is not defined never is."""
         return score is not None and abs(score - self.score) <= self.tolerance
 
-    def describe(self, score: float | None) -> str:
-        """Return one line: ok, or the difference."""
-        verdict = "ok  " if self.allows(score) else "DIFF"
-        found = "undefined" if score is None else f"{score:.2f}"
+    def describe(self, score: float | None, *, run: bool = True) -> str:
+        """Return one line: ok, or the difference, or that the row was not run."""
+        verdict = ("ok  " if self.allows(score) else "DIFF") if run else "----"
+        found = ("undefined" if score is None else f"{score:.2f}") if run else "not run"
         expected = f"expected {self.score:.2f} +- {self.tolerance:g}"
         return f"{verdict}  {found:>9}  {expected}  {self.command}"
 
-    def as_json(self, score: float | None) -> dict[str, Any]:
-        """Return the row with the score that was found, as JSON values."""
-        found = {"found": score, "ok": self.allows(score), "command": self.command}
-        return {**asdict(self), **found}
+    def as_json(self, score: float | None, *, run: bool = True) -> dict[str, Any]:
+        """Return the row with the score that was found, as JSON values; ``ok`` null if not run."""
+        ok = self.allows(score) if run else None
+        return {**asdict(self), "found": score, "ok": ok, "command": self.command}
 
 
 def read_expected(path: Path) -> list[ExpectedScore]:
@@ -74,7 +88,7 @@ def read_expected(path: Path) -> list[ExpectedScore]:
     Parameters
     ----------
     path
-        TOML file.
+        TOML file; the recipes in it are relative to it.
 
     Returns
     -------
@@ -104,14 +118,19 @@ def read_expected(path: Path) -> list[ExpectedScore]:
         numbers = [values["score"], values["tolerance"]]
         if not all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
             raise DataFormatError(f"{path}: row {i}: score and tolerance are {numbers}, no numbers")
-        rows.append(ExpectedScore(**values))
+        row = ExpectedScore(**values)
+        if row.recipe:
+            if not row.model:
+                raise DataFormatError(f"{path}: row {i}: a recipe needs the model that it trains")
+            row = replace(row, recipe=os.path.normpath(path.parent / row.recipe))
+        rows.append(row)
     if not rows:
         raise DataFormatError(f"{path}: expected rows [[score]], found none")
     return rows
 
 
 def check_rows(
-    rows: Sequence[ExpectedScore], data_folder: Path | None
+    rows: Sequence[ExpectedScore], data_folder: Path | None, trained: Path | None = None
 ) -> Iterator[tuple[ExpectedScore, float | None]]:
     """Yield each row with the score that a run gives now; a model is opened once for its rows.
 
@@ -121,16 +140,22 @@ def check_rows(
         What to run.
     data_folder
         Where the files of the tasks lie; None for the Hub.
+    trained
+        Folder of the models of rows with a recipe, under their ``output``; None passes over them.
 
     Yields
     ------
     tuple[ExpectedScore, float | None]
         In the order of models, then of rows.
     """
-    models = dict.fromkeys((row.model, row.dtype) for row in rows)
-    for name, dtype in models:
+    models: dict[tuple[str, str], list[ExpectedScore]] = {}
+    for row in rows:
+        if not row.recipe:
+            models.setdefault((row.model, row.dtype), []).append(row)
+        elif trained is not None:
+            models.setdefault((str(trained / row.output), row.dtype), []).append(row)
+    for (name, dtype), chosen in models.items():
         subject = model_subject(SentenceModel(name or None, dtype=dtype))
-        chosen = [row for row in rows if (row.model, row.dtype) == (name, dtype)]
         wanted = find_tasks(
             [row.task for row in chosen if row.task not in SUITES],
             [row.task for row in chosen if row.task in SUITES],
@@ -143,7 +168,7 @@ def check_rows(
 
 
 def format_expected(rows: Sequence[ExpectedScore]) -> str:
-    """Return the rows as a Markdown table, a row a task and a column a model and dtype.
+    """Return the rows as Markdown: a table of the models as they are, one of those to be trained.
 
     Parameters
     ----------
@@ -153,7 +178,7 @@ def format_expected(rows: Sequence[ExpectedScore]) -> str:
     Returns
     -------
     str
-        Tasks and columns in the order of the rows; ``""`` for no rows.
+        A row a task and a column a model and dtype, then a row a recipe; ``""`` for no rows.
 
     Examples
     --------
@@ -163,17 +188,40 @@ def format_expected(rows: Sequence[ExpectedScore]) -> str:
     |---|---|---|
     | bq | 60.00 | 43.00 |
     """
-    if not rows:
-        return ""
+    tables = [
+        _table_of_models([row for row in rows if not row.recipe]),
+        _table_of_recipes([row for row in rows if row.recipe]),
+    ]
+    return "\n\n".join(table for table in tables if table)
+
+
+def _table_of_models(rows: Sequence[ExpectedScore]) -> str:
     columns = list(dict.fromkeys((row.model, row.dtype) for row in rows))
     scores = {(row.task, row.model, row.dtype): f"{row.score:.2f}" for row in rows}
     names = [
         (model or "default model") + (f", {dtype}" if dtype != "auto" else "")
         for model, dtype in columns
     ]
-    lines = [["task", *names]]
-    for task in dict.fromkeys(row.task for row in rows):
-        name = f"mean of {task}" if task in SUITES else task
-        lines.append([name, *(scores.get((task, *column), "") for column in columns)])
-    body = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([body[0], f"|{'---|' * len(lines[0])}", *body[1:]])
+    lines = [
+        [_title(task), *(scores.get((task, *column), "") for column in columns)]
+        for task in dict.fromkeys(row.task for row in rows)
+    ]
+    return _markdown(["task", *names], lines)
+
+
+def _table_of_recipes(rows: Sequence[ExpectedScore]) -> str:
+    lines = [
+        [Path(row.recipe).name, row.model, _title(row.task), f"{row.score:.2f}"] for row in rows
+    ]
+    return _markdown(["recipe", "trained from", "task", "score"], lines)
+
+
+def _title(task: str) -> str:
+    return f"mean of {task}" if task in SUITES else task
+
+
+def _markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    if not lines:
+        return ""
+    body = [f"| {' | '.join(line)} |" for line in [head, *lines]]
+    return "\n".join([body[0], f"|{'---|' * len(head)}", *body[1:]])
