@@ -3,6 +3,7 @@
 #include <nanobind/ndarray.h>
 
 #include "batch.h"
+#include "trie_builder.h"
 
 namespace nb = nanobind;
 
@@ -60,9 +61,37 @@ class CompactTokenizer {
   const Tokenizer tokenizer_;
 };
 
+[[noreturn]] void refuse(nb::handle key, const std::string& problem) {
+  throw nb::value_error(("key " + std::string(nb::repr(key).c_str()) + problem).c_str());
+}
+
+// Units of the trie of a dict from bytes to ids.
+nb::ndarray<nb::numpy, uint64_t, nb::ndim<1>> build_double_array(nb::dict entries) {
+  namespace tokenizer = text2vec::tokenizer;
+  std::vector<tokenizer::TrieEntry> copied;
+  copied.reserve(nb::len(entries));
+  for (const auto [key, id] : entries) {
+    char* bytes = nullptr;
+    Py_ssize_t size = 0;
+    if (PyBytes_AsStringAndSize(key.ptr(), &bytes, &size) != 0) throw nb::python_error();
+    const std::string_view view(bytes, static_cast<size_t>(size));
+    if (view.empty() || view.find('\0') != view.npos)
+      refuse(key, " is empty or holds a zero byte; such keys cannot be found");
+    int overflow = 0;  // with which the number is -1
+    const long long number =
+        PyLong_Check(id.ptr()) ? PyLong_AsLongLongAndOverflow(id.ptr(), &overflow) : -1;
+    if (number < 0 || number > tokenizer::kLargestTrieId)
+      refuse(key, " has the id " + std::string(nb::repr(id).c_str()) + "; expected 0 to " +
+                      std::to_string(tokenizer::kLargestTrieId));
+    copied.push_back({view, static_cast<uint32_t>(number)});
+  }
+  return to_numpy(tokenizer::build_double_array(std::move(copied)));
+}
+
 }  // namespace
 
 void bind_tokenizer(nb::module_& module) {
+  module.def("build_double_array", &build_double_array, nb::arg("entries"));
   nb::exception<FormatError>(module, "CompactFormatError", PyExc_ValueError);
   nb::class_<CompactTokenizer>(module, "CompactTokenizer")
       .def(nb::init<Bytes>(), nb::arg("file"))

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from text2vec.text.double_array import build_double_array
+_native = pytest.importorskip("text2vec._native", reason="the native module is not built")
+build_double_array = _native.build_double_array
 
 
 def find(units, key: bytes) -> int:
@@ -34,6 +35,10 @@ def test_find_all_keys_and_nothing_else(n_letters):
             assert find(units, other) == (entries.get(other, -1) if other else -1)
 
 
+def test_the_largest_id_is_found():
+    assert find(build_double_array({b"a": (1 << 24) - 2}), b"a") == (1 << 24) - 2
+
+
 def test_build_without_entries_gives_a_root():
     assert find(build_double_array({}), b"a") == -1
 
@@ -44,9 +49,16 @@ def test_build_without_entries_gives_a_root():
         ({b"": 1}, "is empty"),
         ({b"a\0": 1}, "zero byte"),
         ({b"a": -1}, "id -1"),
-        ({b"a": 1 << 24}, "id 167"),
+        ({b"a": (1 << 24) - 1}, "id 16777215; expected 0 to 16777214"),
+        ({b"a": 1 << 70}, "id 1180591620717411303424"),
+        ({b"a": "1"}, "id '1'"),
     ],
 )
 def test_build_bad_entry_raises(entries, message):
     with pytest.raises(ValueError, match=message):
         build_double_array(entries)
+
+
+def test_build_of_other_keys_than_bytes_raises():
+    with pytest.raises(TypeError, match="bytes"):
+        build_double_array({"a": 1})

@@ -16,7 +16,7 @@ The format, little-endian::
                      then counted lists of normaliser steps (kind, option, text), the splitter
                      (kind, prepend, text), ids before and ids after a text, added tokens (id,
                      flags, text)
-    kind 2  trie     u64 units of the vocabulary's double array (see double_array.py)
+    kind 2  trie     u64 units of the vocabulary's double array (csrc/tokenizer/trie.h)
     kind 3  scores   f64 by id, Unigram only
     kind 4  map      u32 units of the precompiled character map (darts-clone)
     kind 5  texts    its replacements, NUL-terminated UTF-8
@@ -38,7 +38,6 @@ import numpy as np
 from text2vec.arrays import BoolVector, IntVector, TokenIds
 from text2vec.errors import MissingExtraError, ModelFormatError
 from text2vec.text.compact_plan import TokenizerPlan
-from text2vec.text.double_array import build_double_array
 from text2vec.text.tokenizer_json import read_plan
 
 __all__ = ["CompactTokenizer", "compile_tokenizer", "source_checksum"]
@@ -67,13 +66,7 @@ class CompactTokenizer:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        try:
-            native: Any = importlib.import_module("text2vec._native")
-        except ImportError as exc:
-            raise MissingExtraError(
-                "text2vec._native is not built; install text2vec where a C++ compiler is, "
-                "or use the tokenizers library"
-            ) from exc
+        native = _extension()
         with Path(path).open("rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise ModelFormatError(f"{path} is empty; expected a compact tokenizer file")
@@ -131,6 +124,17 @@ class CompactTokenizer:
         return ids, offsets, truncated
 
 
+def _extension() -> Any:
+    # By name: where it is not built, a tool that reads imports takes the name for the package's.
+    try:
+        return importlib.import_module("text2vec._native")
+    except ImportError as exc:
+        raise MissingExtraError(
+            "text2vec._native is not built; install text2vec where a C++ compiler is, "
+            "or use the tokenizers library"
+        ) from exc
+
+
 def compile_tokenizer(tokenizer_json: Path, target: Path) -> None:
     """Write the compact form of a tokenizer.json.
 
@@ -146,6 +150,8 @@ def compile_tokenizer(tokenizer_json: Path, target: Path) -> None:
     ModelFormatError
         If the native tokenizer does not cover what tokenizer.json asks for; the message names the
         component, and the tokenizers library must be used instead.
+    MissingExtraError
+        If the native module is not built.
     """
     plan = read_plan(tokenizer_json)
     try:
@@ -185,7 +191,8 @@ def source_checksum(path: Path) -> str:
 
 def _build_sections(plan: TokenizerPlan) -> dict[int, bytes]:
     """Return the bytes of each section, by kind."""
-    sections = {_PLAN: _pack_plan(plan), _TRIE: build_double_array(plan.entries).tobytes()}
+    trie = _extension().build_double_array(plan.entries)
+    sections = {_PLAN: _pack_plan(plan), _TRIE: trie.astype("<u8", copy=False).tobytes()}
     if plan.is_unigram:
         sections[_SCORES] = np.asarray(plan.scores, "<f8").tobytes()
     if plan.charsmap:
