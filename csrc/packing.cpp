@@ -180,6 +180,7 @@ class Packer {
       for (size_t r = 0; r < rows; r++)
         for (size_t i = 0; i < hidden(); i++) to[r * width + i] += first[i];
     }
+    require_finite("position", to, rows * width);
     out_.model_.positions = to;
     if (arrays_.count("distance_bias")) distances(rows);
     out_.model_.embedding_norm = norm("embedding_norm");

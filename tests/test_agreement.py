@@ -50,6 +50,14 @@ def test_int8_is_told_from_float32_and_float32_from_nothing(model_folder):
     assert coarse.worst == pytest.approx(by_hand.worst, abs=1e-9)
 
 
+@built
+def test_a_family_without_float32_is_judged_by_another(model_folder, monkeypatch):
+    monkeypatch.setenv("TEXT2VEC_KERNELS", "amx-emulated")
+    found = SentenceModel(model_folder("bert"), dtype="int8").agreement(SENTENCES)
+    assert found.computed.startswith("native int8 amx-emulated/")
+    assert found.exact.startswith("native float32 ")
+
+
 def test_no_texts_are_refused(model_folder):
     with pytest.raises(ValueError, match="no texts to compare"):
         SentenceModel(model_folder("bert")).agreement([])

@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from sentence_transformers import SentenceTransformer
 from tests.tiny_models import SENTENCES, write_sentence_transformers
 from text2vec import EncodeOptions, ModelFormatError, SentenceModel
 from text2vec.engines.native import native_problem
+from text2vec.errors import MissingExtraError
 from text2vec.models.locate import DEFAULT_MODEL
 from text2vec.pipeline import EncodeKeywords
 
@@ -199,6 +201,36 @@ def test_encode_impossible_option_is_refused_even_without_texts(model, options, 
 def test_encode_lone_surrogate_is_refused_with_its_place(model):
     with pytest.raises(ValueError, match=r"text 4097 holds a lone surrogate U\+D800"):
         model.encode(["a"] * 4097 + ["\ud800"])
+    with pytest.raises(ValueError, match=r"text 4097 holds a lone surrogate U\+D800"):
+        list(model.encode_iter(["a"] * 4097 + ["\ud800"]))
+
+
+def test_a_path_is_a_folder_whatever_it_is_called(model_folder, tmp_path, monkeypatch):
+    shutil.copytree(model_folder("bert"), tmp_path / DEFAULT_MODEL)
+    monkeypatch.chdir(tmp_path)
+    dims = [SentenceModel(name).dim for name in (Path(DEFAULT_MODEL), f"./{DEFAULT_MODEL}")]
+    assert dims == [32, 32]
+
+
+def test_no_texts_have_no_states(model):
+    assert model.encode_tokens([]) == []
+
+
+def test_without_a_home_the_library_tokenises(model_folder, monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("text2vec.pipeline.cache_home", homeless)
+    assert SentenceModel(model_folder("bert")).describe()["tokenizer"] == "tokenizers"
+
+
+def test_an_extension_that_does_not_load_leaves_the_library(model_folder, monkeypatch, tmp_path):
+    def broken():
+        raise MissingExtraError("undefined symbol")
+
+    monkeypatch.setattr("text2vec.text.compact._extension", broken)
+    monkeypatch.setenv("TEXT2VEC_CACHE", str(tmp_path))
+    assert SentenceModel(model_folder("bert")).describe()["tokenizer"] == "tokenizers"
 
 
 def test_encode_logs_once_how_many_texts_were_cut(model, caplog):

@@ -107,11 +107,14 @@ class Forward {
     for (int t = 0; t < block_.texts; t++) {
       const auto first = static_cast<int>(block_.offsets[t] - base);
       const auto last = static_cast<int>(block_.offsets[t + 1] - base);
+      int next = shape_.position_offset;
       for (int r = first; r < last; r++) {
         float* const x = row(w_.x, r, width_);
         model_.words.read(model_.words.rows, block_.ids[r], shape_.hidden, x);
+        // RoBERTa and its kin number from behind the padding id, which itself does not count.
+        const bool is_padding = block_.ids[r] == shape_.position_offset - 1;
         const float* const position =
-            row(model_.positions, shape_.position_offset + r - first, width_);
+            row(model_.positions, is_padding ? block_.ids[r] : next++, width_);
         for (int i = 0; i < shape_.hidden; i += S::width)
           S::store(x + i, S::add(S::load(x + i), S::load(position + i)));
         normalise(r, model_.embedding_norm);

@@ -1,9 +1,9 @@
 #include "batch.h"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <thread>
+#include <memory>
+
+#include "../threads.h"
 
 namespace text2vec::tokenizer {
 namespace {
@@ -46,31 +46,20 @@ EncodedBatch encode_batch(const Tokenizer& tokenizer, const std::vector<std::str
   result.offsets.assign(texts.size() + 1, 0);
   result.truncated.assign(texts.size(), 0);
 
-  std::atomic<size_t> next_block{0};
-  std::exception_ptr failure;
-  std::mutex failure_mutex;
-  const auto run = [&] {
-    try {
-      auto worker = tokenizer.take_worker();
-      for (size_t b = next_block++; b < blocks.size(); b = next_block++) {
-        Block& block = blocks[b];
-        for (size_t i = block.first; i < block.last; ++i) {
-          const size_t before = block.ids.size();
-          result.truncated[i] = worker->encode(texts[i], max_length, block.ids);
-          result.offsets[i + 1] = static_cast<int64_t>(block.ids.size() - before);
-        }
-      }
-      tokenizer.put_back(std::move(worker));
-    } catch (...) {
-      const std::lock_guard<std::mutex> lock(failure_mutex);
-      failure = std::current_exception();
+  std::vector<std::unique_ptr<Tokenizer::Worker>> workers(n_threads);
+  share_out(static_cast<int>(blocks.size()), static_cast<int>(n_threads), [&](int w, int b) {
+    auto& worker = workers[static_cast<size_t>(w)];
+    if (!worker) worker = tokenizer.take_worker();
+    Block& block = blocks[static_cast<size_t>(b)];
+    for (size_t i = block.first; i < block.last; ++i) {
+      const size_t before = block.ids.size();
+      result.truncated[i] = worker->encode(texts[i], max_length, block.ids);
+      result.offsets[i + 1] = static_cast<int64_t>(block.ids.size() - before);
     }
-  };
-  std::vector<std::thread> threads;
-  for (size_t i = 1; i < n_threads; ++i) threads.emplace_back(run);
-  run();
-  for (std::thread& thread : threads) thread.join();
-  if (failure) std::rethrow_exception(failure);
+  });
+  for (auto& worker : workers) {
+    if (worker) tokenizer.put_back(std::move(worker));
+  }
 
   for (size_t i = 0; i < texts.size(); ++i) result.offsets[i + 1] += result.offsets[i];
   result.ids.reserve(static_cast<size_t>(result.offsets.back()));

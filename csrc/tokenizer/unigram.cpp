@@ -31,8 +31,10 @@ void UnigramEncoder::append(std::string_view part) {
     const size_t n = std::min(part.size(), settle_at_ - word_.size());
     word_.append(part.data(), n);
     part.remove_prefix(n);
-    if (word_.size() > model_.max_piece_bytes) search(word_.size() - model_.max_piece_bytes);
-    commit_settled();
+    if (word_.size() > model_.max_piece_bytes) {
+      search(word_.size() - model_.max_piece_bytes);
+      commit_settled();
+    }
     // Twice what could not be settled: so the work stays linear whatever the text.
     settle_at_ = std::max(kSettleBytes, 2 * word_.size());
   }

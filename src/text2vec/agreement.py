@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from text2vec.engines.base import Engine
+from text2vec.engines.native import native_kernels
 from text2vec.engines.opening import EngineRequest, open_engine
 from text2vec.models.spec import ModelSpec
 from text2vec.pipeline import EncodeOptions, Pipeline
@@ -134,8 +135,18 @@ def _exact_request(engine: Engine) -> EngineRequest:
     threads = engine.num_threads
     if engine.name == "native" and engine.dtype == "float32":
         return EngineRequest("reference", num_threads=threads)
+    if engine.name == "native":
+        return EngineRequest("native", "float32", None, threads, _exact_kernels(engine))
     device = engine.kernels if engine.name == "torch" else None
     return EngineRequest(engine.name, "float32", device, threads)
+
+
+def _exact_kernels(engine: Engine) -> str:
+    """Return what computes float32: not every family does, and a variable may ask for one."""
+    exact = [row for row in native_kernels() if row.dtype == "float32" and not row.missing]
+    family = engine.kernels.partition("/")[0]
+    best = next((row for row in exact if row.family == family), exact[0])
+    return f"{best.family}/{best.variant}"
 
 
 def _named(engine: Engine) -> str:

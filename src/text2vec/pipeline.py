@@ -19,9 +19,14 @@ from numpy.typing import NDArray
 
 from text2vec.arrays import BoolVector, FloatMatrix, IntVector
 from text2vec.engines.base import Engine
+from text2vec.engines.threads import resolve_threads
+from text2vec.models.locate import cache_home
+from text2vec.models.spec import ModelSpec
 from text2vec.quantization import Precision, check_precision, quantize_embeddings
 from text2vec.similarity import normalize_rows
-from text2vec.text.tokenizer import TextTokenizer, TokenizedTexts
+from text2vec.text.native_tokenizer import open_native_tokenizer
+from text2vec.text.tokenizer import TextTokenizer, TokenizedTexts, Tokenizer
+from text2vec.text.tokenizer_folder import open_tokenizer_folder
 
 __all__ = [
     "ROLE_PROMPTS",
@@ -32,6 +37,7 @@ __all__ = [
     "Pipeline",
     "as_texts",
     "check_iterable",
+    "open_tokenizer",
 ]
 
 WINDOW = 4096
@@ -192,6 +198,42 @@ def _shown(value: object) -> str:
     return shown if len(shown) <= 60 else f"a {type(value).__name__}"
 
 
+def open_tokenizer(spec: ModelSpec, num_threads: int | None) -> TextTokenizer:
+    """Return a model's tokenizer: the native one where it can serve, else the library's.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    num_threads
+        Threads of a call; None for all processors that this process may use.
+
+    Returns
+    -------
+    TextTokenizer
+        It cuts at ``spec.max_seq_length``.
+
+    Raises
+    ------
+    ModelFormatError
+        If the folder has no tokenizer that can be read.
+    """
+    if not spec.do_lower_case:
+        native = _open_native(spec, resolve_threads(num_threads))
+        if native is not None:
+            return native
+    backend = open_tokenizer_folder(spec.body, do_lower_case=spec.do_lower_case)
+    return Tokenizer(backend, spec.max_seq_length)
+
+
+def _open_native(spec: ModelSpec, num_threads: int) -> TextTokenizer | None:
+    try:
+        cache = cache_home() / "tokenizers"
+    except RuntimeError:  # a user without a home: no place for the native tokenizer's file
+        return None
+    return open_native_tokenizer(spec.body, cache, spec.max_seq_length, num_threads)
+
+
 class Pipeline:
     """A tokenizer and an engine, joined.
 
@@ -213,7 +255,9 @@ class Pipeline:
         self.dim = dim
         self._include_prompt = include_prompt
 
-    def run(self, texts: Sequence[str], prompt: str, options: EncodeOptions) -> EncodeResult:
+    def run(
+        self, texts: Sequence[str], prompt: str, options: EncodeOptions, first: int = 0
+    ) -> EncodeResult:
         """Return the embeddings of a list of texts.
 
         Parameters
@@ -224,6 +268,8 @@ class Pipeline:
             Put before each.
         options
             What the caller asked.
+        first
+            Number of the first text, in messages.
 
         Returns
         -------
@@ -237,7 +283,7 @@ class Pipeline:
         with _progress_bar(len(texts), options.show_progress_bar) as bar:
             for start in range(0, len(texts), WINDOW):
                 part = slice(start, start + WINDOW)
-                tokens = self.tokenize(texts[part], prompt, start)
+                tokens = self.tokenize(texts[part], prompt, first + start)
                 rows[part] = self._embed(tokens, prompt, options)[:, :dim]
                 n_tokens[part], truncated[part] = tokens.batch.lengths, tokens.truncated
                 bar.update(len(tokens.truncated))
@@ -271,7 +317,7 @@ class Pipeline:
         """
         source, first = iter(texts), 0
         while window := as_texts(itertools.islice(source, WINDOW), first):
-            yield self.run(window, prompt, options)
+            yield self.run(window, prompt, options, first)
             first += len(window)
 
     def tokenize(self, texts: Sequence[str], prompt: str = "", first: int = 0) -> TokenizedTexts:

@@ -18,11 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from text2vec.agreement import Agreement, measure_agreement
 from text2vec.arrays import FloatMatrix
 from text2vec.engines.opening import EngineRequest, engine_notes, open_engine
-from text2vec.engines.threads import resolve_threads
 from text2vec.models.layout import read_spec
-from text2vec.models.locate import DEFAULT_MODEL, ModelSource, cache_home, locate_model
+from text2vec.models.locate import DEFAULT_MODEL, ModelSource, locate_model, model_name
 from text2vec.models.saved_folder import write_model_folder
-from text2vec.models.spec import ModelSpec
 from text2vec.pipeline import (
     ROLE_PROMPTS,
     EncodeKeywords,
@@ -31,11 +29,11 @@ from text2vec.pipeline import (
     Pipeline,
     as_texts,
     check_iterable,
+    open_tokenizer,
 )
 from text2vec.quantization import Precision
 from text2vec.similarity import similarity, similarity_pairwise
-from text2vec.text.native_tokenizer import open_native_tokenizer
-from text2vec.text.tokenizer import TextTokenizer, TokenizedTexts, Tokenizer
+from text2vec.text.tokenizer import TokenizedTexts
 from text2vec.text.tokenizer_folder import open_tokenizer_folder
 
 if TYPE_CHECKING:
@@ -116,14 +114,14 @@ class SentenceModel:
         num_threads: int | None = None,
         kernels: str = "auto",
     ) -> None:
-        self.name = DEFAULT_MODEL if model_name_or_path is None else str(model_name_or_path)
+        self.name = model_name(DEFAULT_MODEL if model_name_or_path is None else model_name_or_path)
         cache = None if cache_folder is None else Path(cache_folder)
         folder = locate_model(ModelSource(self.name, revision, cache, local_files_only, token))
         spec = read_spec(folder).with_length(max_seq_length).with_pooling(pooling)
         spec = spec.with_prompts(prompts, default_prompt_name)
         for note in spec.notes:
             _LOG.warning("%s: %s", self.name, note)
-        tokenizer = _open_tokenizer(spec, num_threads)
+        tokenizer = open_tokenizer(spec, num_threads)
         opened = open_engine(spec, EngineRequest(engine, dtype, device, num_threads, kernels))
         self._spec = spec
         self._pipeline = Pipeline(
@@ -334,7 +332,8 @@ class SentenceModel:
         cut = np.flatnonzero(tokens.truncated).tolist()
         self._log_truncated(cut[:_SHOWN], len(cut), len(tokens.truncated))
         batch = tokens.batch
-        return np.split(self._pipeline.engine.token_states(batch), batch.offsets[1:-1])
+        states = np.split(self._pipeline.engine.token_states(batch), batch.offsets[1:-1])
+        return states[: len(tokens.truncated)]  # numpy splits nothing into one part
 
     def tokenize(self, sentences: Iterable[str]) -> TokenizedTexts:
         """Return the ids of each text, as encoded without a prompt, and which texts are cut."""
@@ -388,13 +387,3 @@ class SentenceModel:
             shown = ", ".join(map(str, first)) + (", ..." if n_cut > len(first) else "")
             message = "%d of %d texts were cut at %d tokens (text %s); encode_result() says which"
             _LOG.warning(message, n_cut, n_texts, self.max_seq_length, shown)
-
-
-def _open_tokenizer(spec: ModelSpec, num_threads: int | None) -> TextTokenizer:
-    if not spec.do_lower_case:
-        cache, threads = cache_home() / "tokenizers", resolve_threads(num_threads)
-        native = open_native_tokenizer(spec.body, cache, spec.max_seq_length, threads)
-        if native is not None:
-            return native
-    backend = open_tokenizer_folder(spec.body, do_lower_case=spec.do_lower_case)
-    return Tokenizer(backend, spec.max_seq_length)

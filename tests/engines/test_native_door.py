@@ -126,6 +126,7 @@ def test_a_missing_size(weights):
         ("word", np.zeros((64, 211), np.float32).T, "is not a contiguous array of float32"),
         ("word", None, "is not a contiguous array of float32"),
         ("layers.1.output.weight", np.full((64, 96), np.nan, np.float32), "is not finite"),
+        ("position", np.full((520, 64), np.nan, np.float32), "position holds a number that is not"),
         ("layers.1.output_norm.bias", np.full(64, np.inf, np.float32), "is not finite"),
         ("relative_bias", np.zeros((32, 4), np.float32), "is not part of this shape"),
         (

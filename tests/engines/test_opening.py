@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import transformers
 
-from tests.tiny_models import SENTENCES
+from tests.tiny_models import SENTENCES, make_model
 from text2vec import SentenceModel
 from text2vec.engines import opening
 from text2vec.engines.native import native_problem
@@ -18,6 +19,17 @@ built = pytest.mark.skipif(native_problem() is not None, reason="the extension i
 def test_auto_is_native_where_it_can(model_folder):
     assert SentenceModel(model_folder("bert")).describe()["engine"] == "native"
     assert SentenceModel(model_folder("bert")).describe()["dtype"] == "float32"
+
+
+@built
+def test_auto_is_reference_where_the_native_engine_lacks_the_size(tmp_path):
+    config = transformers.BertConfig(
+        vocab_size=50, hidden_size=36, num_attention_heads=2, num_hidden_layers=1,
+        intermediate_size=8, max_position_embeddings=16,
+    )  # fmt: skip
+    folder = make_model("bert", tmp_path / "model")
+    transformers.BertModel(config).save_pretrained(folder)
+    assert SentenceModel(folder).describe()["engine"] == "reference"
 
 
 def test_auto_is_reference_where_nothing_is_built(model_folder, monkeypatch):

@@ -16,6 +16,7 @@ from text2vec.arrays import PackedBatch
 from text2vec.engines import reference
 from text2vec.engines.batching import gather_texts
 from text2vec.engines.distances import relative_position_buckets
+from text2vec.engines.native import NativeEngine, native_problem
 from text2vec.engines.pooling import Head
 from text2vec.engines.reference import ReferenceEngine
 from text2vec.models.architectures import read_shape
@@ -104,6 +105,9 @@ def test_padding_id_inside_a_text_has_no_position_of_its_own(architecture, model
     batch = PackedBatch.pack([[5, 6, max(shape.position_offset - 1, 0), 8, 9], [9, 8, 7]])
     expected = states_of_transformers(folder, batch)[-1]
     np.testing.assert_allclose(engine.token_states(batch), expected, atol=STATES, rtol=STATES)
+    if native_problem() is None:
+        native = NativeEngine(shape, load_weights(folder, shape), Head(("mean",)))
+        np.testing.assert_allclose(native.token_states(batch), expected, atol=STATES, rtol=STATES)
 
 
 @pytest.mark.parametrize("architecture", ["bert", "mpnet"])

@@ -77,6 +77,15 @@ def test_check_prints_ok_or_the_difference(folder, data, tmp_path, capsys):
         ("[[score]]\ntask='a'\nscore=1\ntolerance=1\nhue=2\n", r"fields \['hue'\]"),
         ("[[score]]\ntask='a'\nscore='1'\ntolerance=1\n", "no numbers"),
         ("[[score]]\ntask='a'\nscore=1\ntolerance=1\nrecipe='r'\n", "needs the model"),
+        ("[[score]]\ntask='a'\nscore=nan\ntolerance=1\n", "expected finite"),
+        ("[[score]]\ntask='a'\nscore=1\ntolerance=-1\n", "expected finite"),
+        ("[[score]]\ntask=3\nscore=1\ntolerance=1\n", "task is 3; expected a text"),
+        ("score = 3\n", "score is 3; expected rows"),
+        (
+            "[[score]]\ntask='a'\nscore=1\ntolerance=1\nmodel='a/b'\nrecipe='r'\n"
+            "[[score]]\ntask='a'\nscore=1\ntolerance=1\nmodel='a-b'\nrecipe='r'\n",
+            "into one folder, r-a-b",
+        ),
     ],
 )
 def test_wrong_rows_are_named(text, message, tmp_path):
@@ -111,7 +120,7 @@ def test_a_row_with_a_recipe_is_trained_and_scored(folder, data, tmp_path, capsy
     trained = tmp_path / "trained"
     assert main([*check, "--json", "--train", str(trained)]) == 0
     found = json.loads(capsys.readouterr().out)
-    name = f"tiny-{Path(folder).name}"
+    name = "tiny-" + folder.strip("/").replace("/", "-")
     assert found["ok"] is True
     assert found["command"] == (
         f"text2vec train --recipe {tmp_path / 'tiny.toml'} --model {folder} --output {name} && "

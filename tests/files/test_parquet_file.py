@@ -51,13 +51,15 @@ def test_read_parquet_rows_wrong_columns_are_named(tmp_path):
         list(read_parquet_rows(path, ["title"]))
 
 
-@pytest.mark.parametrize("damage", ["no parquet", "cut", "flipped"])
+@pytest.mark.parametrize("damage", ["no parquet", "cut", "flipped", "footer"])
 def test_read_parquet_rows_damage_is_a_data_error(tmp_path, damage):
     path = make(tmp_path / "a.parquet", text=[f"some text {n}" for n in range(2000)])
     whole = path.read_bytes()
     flipped = bytearray(whole)
     flipped[4:400] = bytes(396)
-    path.write_bytes({"no parquet": b"hello", "cut": whole[:-9], "flipped": flipped}[damage])
+    footer = whole[:-80] + b"\xff" * 40 + whole[-40:]
+    damaged = {"no parquet": b"hello", "cut": whole[:-9], "flipped": flipped, "footer": footer}
+    path.write_bytes(damaged[damage])
     with pytest.raises(DataFormatError, match=r"a\.parquet: expected .* found damage"):
         list(read_parquet_rows(path, ["text"]))
 

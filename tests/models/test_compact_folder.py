@@ -66,6 +66,18 @@ def test_files_hold_codes_and_the_size_is_told(whole, tmp_path):
 
 
 @built
+def test_limits_are_kept_whatever_their_file_is_called(model_folder, tmp_path):
+    whole = write_sentence_transformers(
+        model_folder("xlm-roberta"), tmp_path / "whole", pooling=MEAN
+    )
+    (whole / "sentence_bert_config.json").unlink(missing_ok=True)
+    limits = {"max_seq_length": 12, "do_lower_case": True}
+    (whole / "sentence_xlm-roberta_config.json").write_text(json.dumps(limits))
+    write_compact_folder(whole, tmp_path / "compact")
+    spec = read_spec(tmp_path / "compact")
+    assert (spec.max_seq_length, spec.do_lower_case) == (12, True)
+
+
 def test_every_engine_computes_the_same_model(compact):
     reference = SentenceModel(compact, engine="reference").encode(TEXTS)
     for report in native_kernels():

@@ -41,7 +41,7 @@ def asked(monkeypatch, tmp_path) -> list[str]:
 def test_locate_existing_folder_is_itself(tmp_path, asked, name):
     folder = Path(name).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
-    assert locate_model(ModelSource(name)) == folder
+    assert locate_model(ModelSource(name)) == folder.absolute()
     assert locate_model(ModelSource(str(folder.absolute()))).samefile(folder)
     assert asked == []
 

@@ -350,6 +350,8 @@ def _train_missing(rows: list[ExpectedScore], args: argparse.Namespace, folder: 
 
             folder.mkdir(parents=True, exist_ok=True)
             recipe = replace(read_recipe(Path(row.recipe)), model=row.model)
+            if args.quiet:
+                recipe = recipe.without_console()
             train(recipe, args.data, folder / row.output, resume=True)
 
 

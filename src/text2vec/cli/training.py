@@ -114,8 +114,7 @@ def run_train(args: argparse.Namespace) -> None:
     from text2vec.training.run import train
 
     if args.quiet:
-        loggers = tuple(name for name in recipe.loggers if name != "console")
-        recipe = replace(recipe, loggers=loggers)
+        recipe = recipe.without_console()
     result = train(recipe, args.data, args.output, resume=args.resume)
     if args.json:
         facts = {"folder": str(result.folder), "steps": result.steps}

@@ -45,6 +45,8 @@ _SHAPE_FIELDS = (
 )
 
 
+# As derive() in csrc/packing.cpp has them: hidden size, layers, feed-forward size.
+_LARGEST, _HIDDEN_UNIT = (8192, 256, 65536), 8
 _ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 
 
@@ -126,14 +128,21 @@ def native_supports(shape: TransformerShape) -> bool:
     Returns
     -------
     bool
-        False for activations that it lacks.
+        False for activations that it lacks, and for sizes beyond its own: a hidden size that is
+        no multiple of 8, above 8192, more than 256 layers, wider feed-forward layers than 65,536.
 
     Examples
     --------
     >>> native_supports(TransformerShape("bert", 8, 1, 2, 16, 30, 12))
     True
     """
-    return shape.activation in _ACTIVATIONS
+    sizes = (shape.hidden, shape.layers, shape.intermediate)
+    return (
+        shape.activation in _ACTIVATIONS
+        and all(size <= most for size, most in zip(sizes, _LARGEST, strict=True))
+        and shape.hidden % _HIDDEN_UNIT == 0
+        and 0 < shape.layer_norm_eps < 1
+    )
 
 
 def _arrays(shape: TransformerShape, weights: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,9 @@ trained first; the command that reproduces it follows from these.
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -50,7 +52,8 @@ class ExpectedScore:
     @property
     def output(self) -> str:
         """Name of the folder that training writes, of both recipe and model; empty without."""
-        return f"{Path(self.recipe).stem}-{Path(self.model).name}" if self.recipe else ""
+        model = re.sub(r"[^\w.-]+", "-", self.model).strip("-.")
+        return f"{Path(self.recipe).stem}-{model}" if self.recipe else ""
 
     @property
     def command(self) -> str:
@@ -111,22 +114,41 @@ def read_expected(path: Path) -> list[ExpectedScore]:
     """
     known = {field.name: field.type for field in fields(ExpectedScore)}
     rows = []
-    for i, values in enumerate(read_toml(path).get("score", []), 1):
+    found = read_toml(path).get("score", [])
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise DataFormatError(f"{path}: score is {found!r}; expected rows [[score]]")
+    for i, values in enumerate(found, 1):
         wrong = sorted(set(values) ^ ({"task", "score", "tolerance"} | (set(values) & set(known))))
         if wrong:
             raise DataFormatError(f"{path}: row {i}: fields {wrong} are unknown or missing")
-        numbers = [values["score"], values["tolerance"]]
-        if not all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
-            raise DataFormatError(f"{path}: row {i}: score and tolerance are {numbers}, no numbers")
-        row = ExpectedScore(**values)
-        if row.recipe:
-            if not row.model:
-                raise DataFormatError(f"{path}: row {i}: a recipe needs the model that it trains")
-            row = replace(row, recipe=os.path.normpath(path.parent / row.recipe))
-        rows.append(row)
+        rows.append(_read_row(f"{path}: row {i}", values, path.parent))
     if not rows:
         raise DataFormatError(f"{path}: expected rows [[score]], found none")
+    trained: dict[str, tuple[str, str]] = {}
+    for row in rows:
+        made = (row.recipe, row.model)
+        if row.recipe and trained.setdefault(row.output, made) != made:
+            both = f"{trained[row.output]} and {made}"
+            raise DataFormatError(f"{path}: {both} would be trained into one folder, {row.output}")
     return rows
+
+
+def _read_row(place: str, values: dict[str, Any], folder: Path) -> ExpectedScore:
+    numbers = [values["score"], values["tolerance"]]
+    if not all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
+        raise DataFormatError(f"{place}: score and tolerance are {numbers}, no numbers")
+    if not (math.isfinite(numbers[0]) and 0 <= numbers[1] < math.inf):
+        raise DataFormatError(f"{place}: score and tolerance are {numbers}; expected finite ones")
+    words = {k: v for k, v in values.items() if k not in {"score", "tolerance"}}
+    wrong = [k for k, v in words.items() if not isinstance(v, str)]
+    if wrong:
+        raise DataFormatError(f"{place}: {wrong[0]} is {words[wrong[0]]!r}; expected a text")
+    row = ExpectedScore(**values)
+    if not row.recipe:
+        return row
+    if not row.model:
+        raise DataFormatError(f"{place}: a recipe needs the model that it trains")
+    return replace(row, recipe=os.path.normpath(folder / row.recipe))
 
 
 def check_rows(

@@ -157,7 +157,9 @@ def _open_file(path: Path) -> Any:
     parquet = require("pyarrow.parquet", "parquet")
     try:
         return parquet.ParquetFile(path)
-    except ValueError as exc:  # pyarrow's ArrowInvalid is one
+    except (ValueError, OSError) as exc:  # pyarrow's own, but for those of the system
+        if isinstance(exc, OSError) and exc.errno is not None:
+            raise
         raise DataFormatError(f"{path}: expected a Parquet file, found damage: {exc}") from exc
 
 

@@ -36,7 +36,6 @@ _PIECE = 512  # the most columns of the second feed-forward matrix that share a 
 _CODES = 127  # the largest code, as in csrc/kernels/product_int8.h: -128 is not used
 _SMALL_FILES = (
     "modules.json",
-    "sentence_bert_config.json",
     "config_sentence_transformers.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -105,8 +104,9 @@ def write_compact_folder(source: Path, target: Path) -> CompactLoss:
         from safetensors.numpy import save_file
 
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-        config = {**spec.config, STORAGE_KEY: "int8"}
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        _write_json(folder / "config.json", {**spec.config, STORAGE_KEY: "int8"})
+        limits = {"max_seq_length": spec.max_seq_length, "do_lower_case": spec.do_lower_case}
+        _write_json(folder / "sentence_bert_config.json", limits)  # whatever name it had
         for name in _SMALL_FILES:
             if (source / name).is_file():
                 shutil.copyfile(source / name, folder / name)
@@ -116,6 +116,10 @@ def write_compact_folder(source: Path, target: Path) -> CompactLoss:
         write_checksums(folder, {"form": "compact"})
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return CompactLoss(lost["word"], lost["linear"], size)
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def _compact_tensors(spec: ModelSpec) -> tuple[dict[str, NDArray[Any]], Mapping[str, float]]:

@@ -23,6 +23,7 @@ __all__ = [
     "cache_home",
     "default_model_folder",
     "locate_model",
+    "model_name",
 ]
 
 DEFAULT_MODEL = "text2vec-small-multilingual"
@@ -89,6 +90,27 @@ def base_model_folder() -> Path:
     return cache_home() / "models" / BASE_MODEL
 
 
+def model_name(model: str | os.PathLike[str]) -> str:
+    """Return the name by which ``locate_model`` finds a model.
+
+    Parameters
+    ----------
+    model
+        A name, or a path, which means a folder even where its last part is one of our own names.
+
+    Returns
+    -------
+    str
+        The name as it is; a path made absolute.
+
+    Examples
+    --------
+    >>> model_name("owner/name")
+    'owner/name'
+    """
+    return model if isinstance(model, str) else str(Path(model).expanduser().absolute())
+
+
 def locate_model(source: ModelSource) -> Path:
     """Return the local folder of a model, downloading what is missing.
 
@@ -103,7 +125,7 @@ def locate_model(source: ModelSource) -> Path:
     Returns
     -------
     Path
-        The folder itself, or a snapshot in the hub's cache, as ``fetch_snapshot`` says.
+        The folder itself, absolute, or a snapshot in the hub's cache, as ``fetch_snapshot`` says.
 
     Raises
     ------
@@ -159,7 +181,7 @@ def _local_folder(name: str) -> Path | None:
     try:
         path = Path(name).expanduser()
         if path.is_dir():
-            return path
+            return path.absolute()
         is_file = path.exists()
     except (OSError, RuntimeError, ValueError) as exc:  # too long, no such home, NUL
         raise ModelNotFoundError(f"{name!r} cannot be looked up: {exc}") from exc

@@ -40,7 +40,7 @@ from text2vec.errors import MissingExtraError, ModelFormatError
 from text2vec.text.compact_plan import TokenizerPlan
 from text2vec.text.tokenizer_json import read_plan
 
-__all__ = ["CompactTokenizer", "compile_tokenizer", "source_checksum"]
+__all__ = ["CompactTokenizer", "compile_tokenizer"]
 
 _MAGIC, _VERSION = b"T2VTOK\r\n", 1
 _HEADER = struct.Struct("<8sIIQ32s")
@@ -60,7 +60,8 @@ class CompactTokenizer:
     Raises
     ------
     ModelFormatError
-        If the file is damaged, cut off or of another version.
+        If the file is cut off or of another version, or its header or plan is damaged; trie, scores
+        and map are trusted, since reading them whole would cost what mapping saves.
     MissingExtraError
         If the native module is not built.
     """
@@ -163,32 +164,6 @@ def compile_tokenizer(tokenizer_json: Path, target: Path) -> None:
     _write_file(target, _assemble(sections, plan.source))
 
 
-def source_checksum(path: Path) -> str:
-    """Return the SHA-256, in hex, of the tokenizer.json that a compact file was made from.
-
-    Parameters
-    ----------
-    path
-        A compact file.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-
-    Raises
-    ------
-    ModelFormatError
-        If the file does not start as a compact file of this version does.
-    """
-    with path.open("rb") as file:
-        header = file.read(_HEADER.size)
-    if len(header) < _HEADER.size or header[:12] != _MAGIC + struct.pack("<I", _VERSION):
-        raise ModelFormatError(f"{path} is no compact tokenizer file of version {_VERSION}")
-    checksum: bytes = _HEADER.unpack(header)[4]
-    return checksum.hex()
-
-
 def _build_sections(plan: TokenizerPlan) -> dict[int, bytes]:
     """Return the bytes of each section, by kind."""
     trie = _extension().build_double_array(plan.entries)
@@ -258,6 +233,9 @@ def _write_file(target: Path, data: bytes) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(data)
+            file.flush()
+            # else a power cut could leave a file of full length and no content
+            os.fsync(file.fileno())
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

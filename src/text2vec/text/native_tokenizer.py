@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from text2vec.arrays import PackedBatch
-from text2vec.errors import ModelFormatError
+from text2vec.errors import MissingExtraError, ModelFormatError
 from text2vec.text.compact import CompactTokenizer, compile_tokenizer
 from text2vec.text.tokenizer import TokenizedTexts, describe_surrogate
 
 __all__ = ["NativeTokenizer", "open_native_tokenizer"]
 
 _LOG = logging.getLogger(__name__)
+_NO_LIMIT = 2**31 - 1  # tokens: more than any prompt has
 
 
 class NativeTokenizer:
@@ -84,8 +85,7 @@ class NativeTokenizer:
 
     def count_prompt_tokens(self, prompt: str) -> int:
         """Return how many leading tokens of a text come from the prompt before it."""
-        whole = max(len(prompt.encode("utf-8", "replace")), 1) + self._compact.n_special
-        ids, offsets, _ = self._compact.encode([prompt, "", "a"], whole, 1)
+        ids, offsets, _ = self._compact.encode([prompt, "", "a"], _NO_LIMIT, 1)
         prompted, empty, letter = (part.tolist() for part in np.split(ids, offsets[1:-1]))
         suffix = 0
         while suffix < len(empty) and empty[-1 - suffix] == letter[-1 - suffix]:
@@ -112,8 +112,9 @@ def open_native_tokenizer(
     Returns
     -------
     NativeTokenizer | None
-        None where the native module is not built, the folder has no ``tokenizer.json``, it asks
-        for something that the native tokenizer lacks, or the cache cannot be written.
+        None where the native module is not built or does not load, the folder has no
+        ``tokenizer.json``, it asks for something that the native tokenizer lacks, or the cache
+        cannot be written.
     """
     names = ("tokenizer.json", "tokenizer.json.xz")
     source = next((folder / name for name in names if (folder / name).is_file()), None)
@@ -130,6 +131,6 @@ def open_native_tokenizer(
         cache.mkdir(parents=True, exist_ok=True)
         compile_tokenizer(source, path)
         return NativeTokenizer(CompactTokenizer(path), max_tokens, num_threads)
-    except (ModelFormatError, OSError) as exc:
+    except (ModelFormatError, MissingExtraError, OSError) as exc:
         _LOG.info("the tokenizers library serves for %s: %s", folder, exc)
         return None

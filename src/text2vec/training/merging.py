@@ -10,7 +10,7 @@ from torch import Tensor
 
 from text2vec.models import saved_folder
 from text2vec.models.layout import read_spec
-from text2vec.models.locate import ModelSource, locate_model
+from text2vec.models.locate import ModelSource, locate_model, model_name
 from text2vec.training.network import SentenceNetwork, open_network
 from text2vec.training.output import write_network
 from text2vec.training.recipe import Recipe
@@ -104,7 +104,7 @@ def merge_models(
     """
     folder = Path(output).absolute()
     saved_folder.check_target(folder)
-    specs = [read_spec(locate_model(ModelSource(str(name)))) for name in models]
+    specs = [read_spec(locate_model(ModelSource(model_name(name)))) for name in models]
     for spec in specs:
         if spec.folder.resolve() == folder.resolve():
             raise ValueError(f"{output} is one of the models; expected another folder to write to")

@@ -142,6 +142,11 @@ class Recipe:
         if self.evaluation and not any(row.weight for row in self.evaluation):
             raise ValueError("evaluation: every weight is 0; expected one above it")
 
+    def without_console(self) -> Recipe:
+        """Return the recipe without the logger that prints."""
+        loggers = tuple(name for name in self.loggers if name != "console")
+        return dataclasses.replace(self, loggers=loggers)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON values, for fingerprints and the model card."""
         return dataclasses.asdict(self)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from text2vec.errors import require
-from text2vec.evaluation.subject import folder_fingerprint
+from text2vec.evaluation.subject import file_fingerprint
 from text2vec.files.text_file import write_text
 from text2vec.models.saved_folder import check_target
 from text2vec.training.batches import BatchPlan
@@ -152,7 +152,9 @@ def _open_work_folder(work: Path, run: str, n_steps: int, *, resume: bool) -> Pa
 
 def _run_fingerprint(preparation: Preparation) -> str:
     digest = hashlib.sha256(preparation.plan.fingerprint().encode())
-    digest.update(folder_fingerprint(preparation.spec.folder).encode())
+    for path in sorted(preparation.spec.body.iterdir()):
+        if path.suffix in {".json", ".safetensors"}:
+            digest.update(f"{path.name}={file_fingerprint(path)}\n".encode())
     for length, tokens in sorted(preparation.tokens.items()):
         digest.update(f"{length}".encode() + tokens.ids.tobytes() + tokens.offsets.tobytes())
     for group in preparation.corpus.groups:

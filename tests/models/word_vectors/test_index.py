@@ -281,3 +281,11 @@ def test_build_index_without_stderr_works(place, monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     build_index(source, target)
     assert read_index(target) is not None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such bits")
+def test_an_index_is_as_readable_as_other_files(place, tmp_path):
+    source, target = place(TEXT)
+    build_index(source, target)
+    (tmp_path / "other").touch()
+    assert target.stat().st_mode == (tmp_path / "other").stat().st_mode

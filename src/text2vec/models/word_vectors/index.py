@@ -11,9 +11,9 @@ import errno
 import hashlib
 import mmap
 import os
+import secrets
 import struct
 import sys
-import tempfile
 import time
 from array import array
 from collections.abc import Iterator
@@ -131,6 +131,11 @@ def read_index(target: Path) -> WordIndex | None:
     WordIndex | None
         The index; None says that it is to be built.
 
+    Raises
+    ------
+    PermissionError
+        If it is another user's, and not to be read.
+
     Examples
     --------
     >>> read_index(Path("no-such-file.wordindex")) is None
@@ -144,6 +149,10 @@ def read_index(target: Path) -> WordIndex | None:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except FileNotFoundError:
         return None
+    except PermissionError as exc:
+        raise PermissionError(
+            exc.errno, "an index that another user made; pass another cache_folder", str(target)
+        ) from exc
     magic, version, dim, n_words, start, has_records = _HEADER.unpack_from(data)
     if (magic, version) != (_MAGIC, _VERSION) or size != start + 16 * n_words or not n_words:
         return None
@@ -196,10 +205,10 @@ def build_index(source: Path, target: Path) -> None:
 # Open a temporary file that takes the target's place if all goes well, and else goes.
 @contextmanager
 def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f"{target.name}.", suffix=".tmp")
-    temporary = Path(name)
+    # Not tempfile, whose files only their owner may read: a cache can be shared.
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             # else a power cut could leave a file of full length and no content
