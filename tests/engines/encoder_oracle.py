@@ -80,7 +80,10 @@ def forward(sizes, weights, ids):
     def heads(x):
         return x.reshape(tokens, sizes.heads, head_dim).transpose(1, 0, 2)
 
-    x = weights["word"][ids] + w["position"][sizes.position_offset + np.arange(tokens)]
+    padding = sizes.position_offset - 1  # an id that has a row of its own and does not count
+    counts = np.asarray(ids) != padding
+    places = np.where(counts, sizes.position_offset + np.cumsum(counts) - 1, padding)
+    x = weights["word"][ids] + w["position"][places]
     for table in ("token_type", "task_type"):
         x = x + (w[table][0] if table in w else 0)
     x = norm(x, "embedding_norm")
