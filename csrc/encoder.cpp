@@ -124,7 +124,7 @@ void Encoder::return_workspace(std::unique_ptr<Workspace> workspace) const {
 
 // finish(first text, texts, states, first layer's states) is called for each block.
 template <class Finish>
-void Encoder::run(const Batch& batch, int threads, const Finish& finish) const {
+void Encoder::run(const Batch& batch, int threads, const Poll& poll, const Finish& finish) const {
   const std::vector<int> cuts = cut_blocks(batch, threads);
   const int blocks = static_cast<int>(cuts.size()) - 1;
   std::vector<std::unique_ptr<Workspace>> workspaces(
@@ -144,29 +144,32 @@ void Encoder::run(const Batch& batch, int threads, const Finish& finish) const {
     const float* states = engine_.forward(packed_.model(), block, workspace->capacity,
                                           workspace->memory.get(), first_layer);
     finish(first, texts, states, first_layer);
+    if (worker == 0 && poll) poll();
   });
   for (auto& workspace : workspaces) return_workspace(std::move(workspace));
 }
 
-void Encoder::embed(const Batch& batch, int threads, int skip, float* out) const {
+void Encoder::embed(const Batch& batch, int threads, int skip, float* out, const Poll& poll) const {
   check(batch, threads, skip);
   const ptrdiff_t width = shape().width;
-  run(batch, threads, [&](int first, int texts, const float* states, const float* first_layer) {
-    for (int t = first; t < first + texts; t++) {
-      const int64_t row = batch.offsets[t] - batch.offsets[first];
-      States s{states + row * width, first_layer ? first_layer + row * width : nullptr, width,
-               static_cast<int>(batch.offsets[t + 1] - batch.offsets[t]), shape().hidden};
-      for (size_t p = 0; p < poolings_.size(); p++)
-        pool(poolings_[p], s, skip,
-             out + static_cast<ptrdiff_t>(t) * dim() + static_cast<ptrdiff_t>(p) * shape().hidden);
-    }
-  });
+  run(batch, threads, poll,
+      [&](int first, int texts, const float* states, const float* first_layer) {
+        for (int t = first; t < first + texts; t++) {
+          const int64_t row = batch.offsets[t] - batch.offsets[first];
+          States s{states + row * width, first_layer ? first_layer + row * width : nullptr, width,
+                   static_cast<int>(batch.offsets[t + 1] - batch.offsets[t]), shape().hidden};
+          for (size_t p = 0; p < poolings_.size(); p++)
+            pool(poolings_[p], s, skip,
+                 out + static_cast<ptrdiff_t>(t) * dim() +
+                     static_cast<ptrdiff_t>(p) * shape().hidden);
+        }
+      });
 }
 
-void Encoder::states(const Batch& batch, int threads, float* out) const {
+void Encoder::states(const Batch& batch, int threads, float* out, const Poll& poll) const {
   check(batch, threads, 0);
   const ptrdiff_t width = shape().width, hidden = shape().hidden;
-  run(batch, threads, [&](int first, int texts, const float* states, const float*) {
+  run(batch, threads, poll, [&](int first, int texts, const float* states, const float*) {
     const int64_t begin = batch.offsets[first], end = batch.offsets[first + texts];
     for (int64_t r = begin; r < end; r++)
       std::memcpy(out + r * hidden, states + (r - begin) * width,

@@ -1,6 +1,7 @@
 // An encoder that several threads may use at once: checks, blocks, workspaces.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,9 +29,11 @@ class Encoder {
           const std::string& kernels, int threads);
 
   // Writes (texts, dim) and (tokens, hidden). Throws std::invalid_argument for bad input, before
-  // anything is computed.
-  void embed(const Batch& batch, int threads, int skip, float* out) const;
-  void states(const Batch& batch, int threads, float* out) const;
+  // anything is computed. `poll` is called by the calling thread between its blocks; what it throws
+  // ends the call.
+  using Poll = std::function<void()>;
+  void embed(const Batch& batch, int threads, int skip, float* out, const Poll& poll = {}) const;
+  void states(const Batch& batch, int threads, float* out, const Poll& poll = {}) const;
 
   int dim() const { return shape().hidden * static_cast<int>(poolings_.size()); }
   const Shape& shape() const { return packed_.model().shape; }
@@ -46,7 +49,7 @@ class Encoder {
 
   void check(const Batch& batch, int threads, int skip) const;
   template <class Finish>
-  void run(const Batch& batch, int threads, const Finish& finish) const;
+  void run(const Batch& batch, int threads, const Poll& poll, const Finish& finish) const;
   std::unique_ptr<Workspace> take_workspace(int capacity) const;
   void return_workspace(std::unique_ptr<Workspace> workspace) const;
 

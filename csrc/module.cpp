@@ -4,6 +4,8 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
+
 #include "encoder.h"
 #include "registry.h"
 #include "tokenizer/bindings.h"
@@ -75,6 +77,19 @@ Matrix new_matrix(size_t rows, size_t columns) {
   return Matrix(memory, {rows, columns}, owner);
 }
 
+// What lets Ctrl-C end a call: Python's handlers run when asked, in its main thread. Asking takes
+// the lock, so it is not done more often than somebody would notice.
+text2vec::Encoder::Poll signal_check() {
+  using Clock = std::chrono::steady_clock;
+  return [asked = Clock::now()]() mutable {
+    constexpr auto kPause = std::chrono::milliseconds(50);
+    if (Clock::now() - asked < kPause) return;
+    const nb::gil_scoped_acquire lock;
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    asked = Clock::now();
+  };
+}
+
 class PyEncoder {
  public:
   PyEncoder(const nb::dict& shape, const nb::dict& weights, const std::vector<std::string>& head,
@@ -113,14 +128,14 @@ class PyEncoder {
     const size_t texts = offsets.size() ? offsets.size() - 1 : 0;
     Matrix out = new_matrix(texts, static_cast<size_t>(encoder_->dim()));
     const nb::gil_scoped_release release;
-    encoder_->embed(batch_of(ids, offsets), num_threads, skip, out.data());
+    encoder_->embed(batch_of(ids, offsets), num_threads, skip, out.data(), signal_check());
     return out;
   }
 
   Matrix states(const Ids& ids, const Offsets& offsets, int num_threads) const {
     Matrix out = new_matrix(ids.size(), static_cast<size_t>(encoder_->shape().hidden));
     const nb::gil_scoped_release release;
-    encoder_->states(batch_of(ids, offsets), num_threads, out.data());
+    encoder_->states(batch_of(ids, offsets), num_threads, out.data(), signal_check());
     return out;
   }
 

@@ -110,3 +110,13 @@ def test_every_command_stands_in_the_readme():
         with pytest.raises(SystemExit) as stop:
             raise SystemExit(main([command, "--help"]))
         assert stop.value.code == 0
+
+
+@pytest.mark.parametrize(
+    "first", ["SentenceModel, similarity", "similarity, SentenceModel", "Word2Vec, similarity"]
+)
+def test_a_public_function_is_no_module_in_whatever_order(first):
+    code = f"from text2vec import {first}; import text2vec; assert callable(similarity); " + (
+        "assert similarity is text2vec.similarity"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

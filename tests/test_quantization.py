@@ -48,3 +48,11 @@ def test_quantize_float16_is_the_nearest():
 def test_quantize_impossible_is_refused(rows, precision, ranges, message):
     with pytest.raises(ValueError, match=message):
         quantize_embeddings(ROWS[:rows], precision, ranges=ranges)
+
+
+def test_lists_are_embeddings_and_one_embedding_has_no_range():
+    rows = [[0.0, 1.0], [1.0, -1.0]]
+    assert quantize_embeddings(rows, "uint8").tolist() == [[0, 255], [255, 0]]
+    assert quantize_embeddings(rows, "ubinary").tolist() == [[64], [128]]
+    with pytest.raises(ValueError, match="which one text does not show"):
+        quantize_embeddings(np.array([0.0, 1.0]), "int8")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import math
 import os
+import pickle
 import shutil
 import threading
 import tracemalloc
@@ -19,10 +21,10 @@ from sentence_transformers import SentenceTransformer
 
 from tests.tiny_models import SENTENCES, write_sentence_transformers
 from text2vec import EncodeOptions, ModelFormatError, SentenceModel
+from text2vec.encode_options import EncodeKeywords
 from text2vec.engines.native import native_problem
 from text2vec.errors import MissingExtraError
 from text2vec.models.locate import DEFAULT_MODEL
-from text2vec.pipeline import EncodeKeywords
 
 ALONE = 1e-6  # what company may change in a vector of length 1
 AGREES = 2e-6  # float32 of torch against float32 of ours, vectors of length 1
@@ -440,3 +442,60 @@ def test_names_of_sentence_transformers_work_or_say_what_does(folder):
             model.encode("a", **keywords)
     with pytest.raises(AttributeError, match=r"cannot be set; expected .*max_seq_length=8"):
         model.max_seq_length = 8
+
+
+def test_truncate_dim_of_a_folder_is_obeyed_and_kept(model_folder, tmp_path):
+    whole = write_sentence_transformers(
+        model_folder("bert"),
+        tmp_path / "whole",
+        pooling={"word_embedding_dimension": 32, "pooling_mode_mean_tokens": True},
+    )
+    theirs = SentenceTransformer(str(whole), truncate_dim=16, device="cpu")
+    theirs.save(str(tmp_path / "theirs"))
+    ours = SentenceModel(tmp_path / "theirs")
+    assert ours.dim == 16
+    np.testing.assert_allclose(ours.encode("a dog"), theirs.encode("a dog"), atol=1e-5)
+    ours.save(tmp_path / "ours")
+    again = SentenceTransformer(str(tmp_path / "ours"), device="cpu")
+    assert again.encode("a dog").shape == (16,)
+    assert SentenceModel(tmp_path / "theirs", truncate_dim=8).dim == 8
+
+
+def test_a_model_can_be_copied_and_pickled(model_folder):
+    model = SentenceModel(model_folder("bert"), truncate_dim=8, prompts={"q": "ask: "})
+    for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        assert (copied.name, copied.dim, dict(copied.prompts)) == (model.name, 8, {"q": "ask: "})
+        np.testing.assert_array_equal(copied.encode(SENTENCES), model.encode(SENTENCES))
+
+
+@pytest.mark.parametrize("texts", [np.array("abc"), np.array([["a", "b"]])])
+def test_a_table_or_a_scalar_is_no_column_of_texts(model, texts):
+    with pytest.raises(TypeError, match="axes; expected one column of texts"):
+        model.encode(texts)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"prompt": 5}, "prompt is a int; expected a str"),
+        ({"prompt": b"x"}, "prompt is a bytes; expected a str"),
+        ({"prompt_name": ["x"]}, "prompt_name is a list; expected a str"),
+        ({"prompt": "x\ud800"}, "holds a lone surrogate"),
+    ],
+)
+def test_a_prompt_is_a_text(model, options, message):
+    with pytest.raises(ValueError, match=message):
+        model.encode(["ok"], **options)
+
+
+@pytest.mark.parametrize("prompts", [{"q": 5}, ["q"]])
+def test_prompts_are_texts_by_name(model_folder, prompts):
+    with pytest.raises(ValueError, match="expected name: text"):
+        SentenceModel(model_folder("bert"), prompts=prompts)
+
+
+def test_wrong_options_of_a_stream_raise_at_once(model):
+    with pytest.raises(ValueError, match="truncate_dim is 1000"):
+        model.encode_iter(["a"], truncate_dim=1000)
+    with pytest.raises(TypeError, match="unexpected keyword 'hue'; expected batch_size, "):
+        model.encode_iter(["a"], hue=3)

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from text2vec.encode_options import EncodeOptions
     from text2vec.errors import (
         DataFormatError,
         MissingExtraError,
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
         ModelNotFoundError,
         Text2VecError,
     )
-    from text2vec.pipeline import EncodeOptions, EncodeResult
+    from text2vec.pipeline import EncodeResult
     from text2vec.quantization import quantize_embeddings
     from text2vec.sentence_model import SentenceModel
-    from text2vec.similarity import similarity, similarity_pairwise
+    from text2vec.similarities import similarity, similarity_pairwise
     from text2vec.word2vec import Word2Vec
 
 __version__ = "2.0.0.dev0"
@@ -42,7 +43,7 @@ __all__ = [
 
 _HOMES = {
     "DataFormatError": "errors",
-    "EncodeOptions": "pipeline",
+    "EncodeOptions": "encode_options",
     "EncodeResult": "pipeline",
     "MissingExtraError": "errors",
     "ModelFormatError": "errors",
@@ -51,8 +52,8 @@ _HOMES = {
     "Text2VecError": "errors",
     "Word2Vec": "word2vec",
     "quantize_embeddings": "quantization",
-    "similarity": "similarity",
-    "similarity_pairwise": "similarity",
+    "similarity": "similarities",
+    "similarity_pairwise": "similarities",
 }
 
 
@@ -61,7 +62,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'text2vec' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"text2vec.{_HOMES[name]}"), name)
-    # Importing text2vec.similarity binds the module here; the public name is the function.
     globals()[name] = value
     return value
 

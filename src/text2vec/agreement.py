@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from text2vec.encode_options import EncodeOptions
 from text2vec.engines.base import Engine
 from text2vec.engines.native import native_kernels
 from text2vec.engines.opening import EngineRequest, open_engine
 from text2vec.models.spec import ModelSpec
-from text2vec.pipeline import EncodeOptions, Pipeline
+from text2vec.pipeline import Pipeline
 
 __all__ = ["Agreement", "compare_embeddings", "measure_agreement"]
 

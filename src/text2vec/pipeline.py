@@ -11,28 +11,26 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from types import MappingProxyType, SimpleNamespace
-from typing import Any, TypedDict
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.arrays import BoolVector, FloatMatrix, IntVector
+from text2vec.encode_options import EncodeOptions
 from text2vec.engines.base import Engine
 from text2vec.engines.threads import resolve_threads
 from text2vec.models.locate import cache_home
 from text2vec.models.spec import ModelSpec
-from text2vec.quantization import Precision, check_precision, quantize_embeddings
-from text2vec.similarity import normalize_rows
+from text2vec.quantization import quantize_embeddings
+from text2vec.similarities import normalize_rows
 from text2vec.text.native_tokenizer import open_native_tokenizer
 from text2vec.text.tokenizer import TextTokenizer, TokenizedTexts, Tokenizer
 from text2vec.text.tokenizer_folder import open_tokenizer_folder
 
 __all__ = [
-    "ROLE_PROMPTS",
     "WINDOW",
-    "EncodeKeywords",
-    "EncodeOptions",
     "EncodeResult",
     "Pipeline",
     "as_texts",
@@ -42,6 +40,7 @@ __all__ = [
 
 WINDOW = 4096
 """Texts that are tokenised and planned together: enough to group by length, bounded in memory."""
+_SHOWN_WINDOW = 256  # texts between two movements of a progress bar
 
 
 @dataclass(frozen=True)
@@ -61,83 +60,6 @@ class EncodeResult:
     embeddings: NDArray[Any]
     n_tokens: IntVector
     truncated: BoolVector
-
-
-ROLE_PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "query": ("query",),
-    "document": ("document", "passage", "corpus"),
-})
-"""Role of a text -> names under which models have its prompt, the first one found counts."""
-
-
-class EncodeKeywords(TypedDict, total=False):
-    """The keywords of ``encode``, for type checkers."""
-
-    prompt_name: str | None
-    prompt: str | None
-    batch_size: int | None
-    show_progress_bar: bool | None
-    precision: Precision
-    normalize_embeddings: bool
-    truncate_dim: int | None
-
-
-@dataclass(frozen=True)
-class EncodeOptions:
-    """What a caller asks of ``encode``; the fields are its keywords.
-
-    Raises
-    ------
-    ValueError
-        If ``precision`` is unknown, or ``batch_size`` or ``truncate_dim`` is no number above 0.
-    """
-
-    prompt_name: str | None = None
-    prompt: str | None = None
-    batch_size: int | None = None
-    show_progress_bar: bool | None = None
-    precision: Precision = "float32"
-    normalize_embeddings: bool = False
-    truncate_dim: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what no text could be encoded with."""
-        check_precision(self.precision)
-        for name in ("batch_size", "truncate_dim"):
-            value = getattr(self, name)
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            if value is not None and (not whole or value < 1):
-                raise ValueError(f"{name} is {value!r}; expected a whole number above 0")
-
-    def find_prompt(self, prompts: Mapping[str, str], default: str | None) -> str:
-        """Return the text to put before each text; ``""`` for none.
-
-        Parameters
-        ----------
-        prompts
-            The model's prompts by name.
-        default
-            Name of the one that is used where none is asked for.
-
-        Returns
-        -------
-        str
-            ``prompt`` itself, else the prompt of that name, else the default one.
-
-        Raises
-        ------
-        ValueError
-            If there is no prompt of that name.
-        """
-        if self.prompt is not None:
-            return self.prompt
-        name = self.prompt_name if self.prompt_name is not None else default
-        if name is None:
-            return ""
-        if name not in prompts:
-            known = ", ".join(map(repr, prompts)) or "none"
-            raise ValueError(f"unknown prompt_name {name!r}; the model's prompts are: {known}")
-        return prompts[name]
 
 
 def as_texts(sentences: Iterable[str], first: int = 0) -> list[str]:
@@ -190,6 +112,12 @@ def check_iterable(sentences: object) -> None:
         raise TypeError(
             f"sentences is a {type(sentences).__name__}; expected an iterable of str "
             "(encode() takes a single str too)"
+        )
+    n_axes = getattr(sentences, "ndim", 1)  # of an array or a table, whose items are no texts
+    if n_axes != 1:
+        raise TypeError(
+            f"sentences is a {type(sentences).__name__} of {n_axes} axes; expected one column of "
+            "texts"
         )
 
 
@@ -280,9 +208,13 @@ class Pipeline:
         rows = np.empty((len(texts), dim), np.float32)
         n_tokens = np.zeros(len(texts), np.int64)
         truncated = np.zeros(len(texts), bool)
-        with _progress_bar(len(texts), options.show_progress_bar) as bar:
-            for start in range(0, len(texts), WINDOW):
-                part = slice(start, start + WINDOW)
+        shown = options.show_progress_bar
+        if shown is None:
+            shown = len(texts) > WINDOW and sys.stderr.isatty()
+        window = _SHOWN_WINDOW if shown else WINDOW
+        with _progress_bar(len(texts), shown=shown) as bar:
+            for start in range(0, len(texts), window):
+                part = slice(start, start + window)
                 tokens = self.tokenize(texts[part], prompt, first + start)
                 rows[part] = self._embed(tokens, prompt, options)[:, :dim]
                 n_tokens[part], truncated[part] = tokens.batch.lengths, tokens.truncated
@@ -351,8 +283,7 @@ class Pipeline:
         return self.engine.embed(tokens.batch, skip, options.batch_size)
 
 
-def _progress_bar(n_texts: int, wanted: bool | None) -> Any:  # noqa: FBT001
-    shown = wanted if wanted is not None else n_texts > WINDOW and sys.stderr.isatty()
+def _progress_bar(n_texts: int, *, shown: bool) -> Any:
     if not shown:  # importing tqdm would be a tenth of a cold start
         return nullcontext(SimpleNamespace(update=lambda _: None))
     from tqdm import tqdm

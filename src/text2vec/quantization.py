@@ -81,6 +81,7 @@ def quantize_embeddings(
     [[64], [128], [128]]
     """
     check_precision(precision)
+    embeddings = np.asarray(embeddings)
     if precision in {"float32", "float16"}:
         return embeddings.astype(precision, copy=False)
     if precision in {"binary", "ubinary"}:
@@ -99,13 +100,13 @@ def _ranges(
     embeddings: FloatMatrix, ranges: FloatMatrix | None, precision: str
 ) -> tuple[FloatMatrix, FloatMatrix]:
     if ranges is None:
-        if len(embeddings) == 1:
+        if embeddings.ndim == 1 or len(embeddings) == 1:
             raise ValueError(
                 f"precision {precision!r} needs the range of each dimension, which one text does "
                 "not show; pass quantize_embeddings(..., ranges=) from a sample of embeddings"
             )
         return embeddings.min(axis=0), embeddings.max(axis=0)
     ranges = np.asarray(ranges, np.float32)
-    if ranges.shape != (2, embeddings.shape[1]):
-        raise ValueError(f"ranges has shape {ranges.shape}; expected (2, {embeddings.shape[1]})")
+    if ranges.shape != (2, embeddings.shape[-1]):
+        raise ValueError(f"ranges has shape {ranges.shape}; expected (2, {embeddings.shape[-1]})")
     return ranges[0], ranges[1]

@@ -17,22 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from text2vec.agreement import Agreement, measure_agreement
 from text2vec.arrays import FloatMatrix
+from text2vec.encode_options import EncodeKeywords, EncodeOptions, options_of, with_role
 from text2vec.engines.opening import EngineRequest, engine_notes, open_engine
 from text2vec.models.layout import read_spec
 from text2vec.models.locate import DEFAULT_MODEL, ModelSource, locate_model, model_name
 from text2vec.models.saved_folder import write_model_folder
-from text2vec.pipeline import (
-    ROLE_PROMPTS,
-    EncodeKeywords,
-    EncodeOptions,
-    EncodeResult,
-    Pipeline,
-    as_texts,
-    check_iterable,
-    open_tokenizer,
-)
+from text2vec.pipeline import EncodeResult, Pipeline, as_texts, check_iterable, open_tokenizer
 from text2vec.quantization import Precision
-from text2vec.similarity import similarity, similarity_pairwise
+from text2vec.similarities import similarity, similarity_pairwise
 from text2vec.text.tokenizer import TokenizedTexts
 from text2vec.text.tokenizer_folder import open_tokenizer_folder
 
@@ -119,16 +111,32 @@ class SentenceModel:
         folder = locate_model(ModelSource(self.name, revision, cache, local_files_only, token))
         spec = read_spec(folder).with_length(max_seq_length).with_pooling(pooling)
         spec = spec.with_prompts(prompts, default_prompt_name)
+        if truncate_dim is not None:
+            spec = dataclasses.replace(spec, truncate_dim=truncate_dim)
         for note in spec.notes:
             _LOG.warning("%s: %s", self.name, note)
         tokenizer = open_tokenizer(spec, num_threads)
-        opened = open_engine(spec, EngineRequest(engine, dtype, device, num_threads, kernels))
+        request = EngineRequest(engine, dtype, device, num_threads, kernels)
         self._spec = spec
         self._pipeline = Pipeline(
-            tokenizer, opened, dim=spec.dim, include_prompt=spec.include_prompt
+            tokenizer,
+            open_engine(spec, request),
+            dim=spec.dim,
+            include_prompt=spec.include_prompt,
         )
-        self._defaults = EncodeOptions(truncate_dim=truncate_dim)
-        self._truncate_dim = self._pipeline.width(self._defaults)
+        self._truncate_dim = self._pipeline.width(EncodeOptions(truncate_dim=spec.truncate_dim))
+        self._how = {
+            "max_seq_length": max_seq_length,
+            "pooling": pooling,
+            "truncate_dim": truncate_dim,
+            "prompts": prompts and dict(prompts),
+            "default_prompt_name": default_prompt_name,
+            **dataclasses.asdict(request),
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the model again, from the same folder, where it is unpickled or copied."""
+        return _reopen, (type(self), self._spec.folder, self.name, self._how)
 
     def __repr__(self) -> str:
         """Return name, dimension and engine."""
@@ -275,7 +283,7 @@ class SentenceModel:
         EncodeResult
             In the order of the texts. Nothing is logged.
         """
-        options = self._options(keywords)
+        options = options_of(keywords, self._spec.truncate_dim)
         prompt = options.find_prompt(self.prompts, self.default_prompt_name)
         return self._pipeline.run(as_texts(sentences), prompt, options)
 
@@ -289,7 +297,7 @@ class SentenceModel:
         sentences
             Texts; they are taken 4,096 at a time, which bounds the memory.
         **keywords
-            Those of ``encode``.
+            Those of ``encode``, but for ``convert_to_...``; there is no progress bar.
 
         Returns
         -------
@@ -302,13 +310,14 @@ class SentenceModel:
         ValueError
             If ``precision`` is int8 or uint8, whose ranges would differ from window to window.
         """
-        options = self._options(keywords)
+        options = options_of(keywords, self._spec.truncate_dim)
         if options.precision in {"int8", "uint8"}:
             raise ValueError(
                 f"precision {options.precision!r} takes each dimension's range from all texts; "
                 "stream float32 and call quantize_embeddings(..., ranges=)"
             )
         check_iterable(sentences)
+        self._pipeline.width(options)
         prompt = options.find_prompt(self.prompts, self.default_prompt_name)
         return self._stream(
             sentences, prompt, dataclasses.replace(options, show_progress_bar=False)
@@ -318,13 +327,13 @@ class SentenceModel:
         self, sentences: str | Iterable[str], **keywords: Unpack[EncodeKeywords]
     ) -> NDArray[Any]:
         """Return ``encode`` with the model's ``query`` prompt, if it has one."""
-        return self.encode(sentences, **self._with_role(keywords, ROLE_PROMPTS["query"]))
+        return self.encode(sentences, **with_role(keywords, "query", self.prompts))
 
     def encode_document(
         self, sentences: str | Iterable[str], **keywords: Unpack[EncodeKeywords]
     ) -> NDArray[Any]:
         """Return ``encode`` with the model's ``document``, ``passage`` or ``corpus`` prompt."""
-        return self.encode(sentences, **self._with_role(keywords, ROLE_PROMPTS["document"]))
+        return self.encode(sentences, **with_role(keywords, "document", self.prompts))
 
     def encode_tokens(self, sentences: Iterable[str]) -> list[FloatMatrix]:
         """Return the last layer's states of each text, shape ``(n_tokens, hidden)`` each."""
@@ -356,19 +365,6 @@ class SentenceModel:
         body = self._spec.body
         write_model_folder(self._spec, lambda: open_tokenizer_folder(body).to_str(), Path(folder))
 
-    def _options(self, keywords: EncodeKeywords) -> EncodeOptions:
-        options = EncodeOptions(**keywords)
-        if options.truncate_dim is None:
-            return dataclasses.replace(options, truncate_dim=self._defaults.truncate_dim)
-        return options
-
-    def _with_role(self, keywords: EncodeKeywords, names: Sequence[str]) -> EncodeKeywords:
-        if keywords.get("prompt") is None and keywords.get("prompt_name") is None:
-            # "" and not None: the default prompt is for encode() alone.
-            prompt = next((self.prompts[name] for name in names if name in self.prompts), "")
-            return {**keywords, "prompt": prompt}
-        return keywords
-
     def _stream(
         self, sentences: Iterable[str], prompt: str, options: EncodeOptions
     ) -> Iterator[NDArray[Any]]:
@@ -387,3 +383,9 @@ class SentenceModel:
             shown = ", ".join(map(str, first)) + (", ..." if n_cut > len(first) else "")
             message = "%d of %d texts were cut at %d tokens (text %s); encode_result() says which"
             _LOG.warning(message, n_cut, n_texts, self.max_seq_length, shown)
+
+
+def _reopen(kind: type[SentenceModel], folder: Path, name: str, how: dict[str, Any]) -> Any:
+    model = kind(folder, **how)
+    model.name = name
+    return model

@@ -3,11 +3,13 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 from text2vec.cli.main import EXIT_CODES, build_parser, main
@@ -232,3 +234,13 @@ def test_exit_codes_are_looked_up_from_the_special_to_the_general():
     assert all(
         not issubclass(later, kind) for n, kind in enumerate(kinds) for later in kinds[n + 1 :]
     )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell of its own")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams_do_no_harm(closed, model_folder, tmp_path):
+    words = [sys.executable, "-m", "text2vec.cli.main", "encode", "a", "--output", "a.npy"]
+    command = f"{shlex.join([*words, '--model', str(model_folder('bert'))])} {closed}"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0
+    assert np.load(tmp_path / "a.npy").shape == (1, 32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -256,3 +257,23 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_a_forked_child_encodes():
     assert subprocess.run([sys.executable, "-c", FORK], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no timer that signals")
+def test_signals_are_heard_during_a_call(weights):
+    heard = []
+    encoder = _native.Encoder(shape(SIZES), weights, ["mean"], "float32", "portable", 1)
+    ids, offsets = pack([np.full(100, 7, np.int32)] * 3000)
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    try:
+        encoder.embed(ids, offsets, 1)
+        during = len(heard)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+        signal.signal(signal.SIGALRM, signal.default_int_handler)
+        with pytest.raises(KeyboardInterrupt):
+            encoder.embed(ids, offsets, 1)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert during > 1  # a call that hears nothing has one pending at its end

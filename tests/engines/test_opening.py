@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 import transformers
 
 from tests.tiny_models import SENTENCES, make_model
@@ -84,3 +85,8 @@ def test_native_without_the_extension_says_how_to_get_it(model_folder, monkeypat
     monkeypatch.setitem(__import__("sys").modules, "text2vec._native", None)
     with pytest.raises(ImportError, match=r"the native engine is not built .*compiler"):
         SentenceModel(model_folder("bert"), engine="native")
+
+
+@pytest.mark.parametrize("device", [None, "cpu", "cpu:0", torch.device("cpu")])
+def test_every_name_of_the_cpu_is_the_cpu(device):
+    assert opening.EngineRequest(device=device).on_cpu

@@ -10,7 +10,7 @@ import torch
 from sentence_transformers.sentence_transformer.modules import Pooling
 
 from text2vec.engines.pooling import ACTIVATIONS, POOLINGS, DenseLayer, Head, gelu
-from text2vec.similarity import normalize_rows
+from text2vec.similarities import normalize_rows
 
 EXACT = 1e-6  # one float32 sum against another
 LENGTHS = (5, 1, 12, 3)

@@ -179,3 +179,26 @@ def test_wrong_words(folder, data, capsys, tmp_path):
     code, out, _ = run(capsys, "--list")
     assert code == 0
     assert "stsb-de-en" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--report", "."), "--report is .; expected the name of something new"),
+        (("--report", "folder"), "--report is folder, a folder; expected a file"),
+        (("--output", "file"), "--output is file, a file; expected a folder"),
+        (("--report", "file/page.html"), "expected a place that can be written to"),
+    ],
+)
+def test_outputs_are_looked_at_before_the_work(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    assert main(["evaluate", "--task", "bq", "--data", "nowhere", *words]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_seed_below_zero_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "--seed", "-1"])
+    assert "'-1' is no seed" in capsys.readouterr().err

@@ -16,7 +16,7 @@ from text2vec.evaluation.results import mean_score, read_result
 from text2vec.evaluation.runner import evaluate
 from text2vec.evaluation.subject import encoder_subject
 from text2vec.evaluation.tasks import Task, find_tasks
-from text2vec.similarity import similarity_pairwise
+from text2vec.similarities import similarity_pairwise
 
 CHINESE = find_tasks([], ["chinese"])
 

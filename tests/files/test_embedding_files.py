@@ -193,3 +193,12 @@ def test_check_embedding_path_parquet_needs_its_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match="pip install"):
         check_embedding_path(tmp_path / "a.parquet")
+
+
+def test_a_place_that_cannot_be_written_is_named_as_it_was_given(tmp_path, monkeypatch):
+    path = tmp_path / "a.npy"
+    # No file system takes the temporary file's name.
+    monkeypatch.setattr("text2vec.files.embedding_files.secrets.token_hex", lambda n: "a" * 999)
+    with pytest.raises(OSError, match="name") as caught, open_embedding_file(path):
+        pass
+    assert caught.value.filename == str(path)

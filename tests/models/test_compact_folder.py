@@ -208,3 +208,8 @@ def test_torch_reads_the_same_weights(compact):
     expected = SentenceModel(compact, engine="reference").encode(TEXTS)
     found = SentenceModel(compact, engine="torch").encode(TEXTS)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_compact_folder_is_not_packed_again(compact, tmp_path):
+    with pytest.raises(ValueError, match="is in compact form already"):
+        write_compact_folder(compact, tmp_path / "again")

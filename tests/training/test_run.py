@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from tests.training.conftest import scored_rows, write_jsonl
 from text2vec import SentenceModel
-from text2vec.errors import TrainingError
+from text2vec.errors import MissingExtraError, TrainingError
 from text2vec.training.batches import Batch
 from text2vec.training.preparation import prepare
 from text2vec.training.recipe import parse_recipe
@@ -494,3 +494,12 @@ def test_two_processes_train_the_same_batches_to_the_same_weights_as_one(
         for n in (1, 2)
     ]
     np.testing.assert_allclose(*(np.array(log, float) for log in logs), rtol=1e-5)
+
+
+def test_a_logger_without_its_package_is_refused_at_once(
+    model_folder, data_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("text2vec.training.preparation.find_spec", lambda name: None)
+    asked = dataclasses.replace(recipe(model_folder("bert")), loggers=("tensorboard",))
+    with pytest.raises(MissingExtraError, match="it needs: pip install tensorboard"):
+        train(asked, data_folder, tmp_path / "out")

@@ -17,6 +17,7 @@ from text2vec.cli.options import (
     model_options,
     open_model,
     positive_int,
+    seed_number,
 )
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def run_evaluate(args: argparse.Namespace) -> None:
     from text2vec.evaluation.tasks import find_tasks, read_tasks
 
     _refuse_unused(args)
+    _check_outputs(args)
     more = read_tasks(Path(args.tasks)) if args.tasks else {}
     if args.list:
         _print_tasks(args, more)
@@ -148,6 +150,23 @@ def _refuse_unused(args: argparse.Namespace) -> None:
         raise ValueError("--train goes with --check FILE, whose rows may have recipes")
     if args.json and args.markdown:
         raise ValueError("--json and --markdown are two forms of one table; leave one out")
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Refuse what could not be written, before anything is computed."""
+    if args.output and Path(args.output).is_file():
+        raise ValueError(f"--output is {args.output}, a file; expected a folder")
+    for option in ("output", "report"):
+        path = Path(getattr(args, option) or "")
+        if not path.name and getattr(args, option):
+            raise ValueError(f"--{option} is {path}; expected the name of something new")
+        existing = next((p for p in path.absolute().parents if p.exists()), None)
+        if getattr(args, option) and not (
+            existing and existing.is_dir() and os.access(existing, os.W_OK)
+        ):
+            raise ValueError(f"--{option} is {path}; expected a place that can be written to")
+    if args.report and Path(args.report).is_dir():
+        raise ValueError(f"--report is {args.report}, a folder; expected a file")
 
 
 def _subject_options() -> argparse.ArgumentParser:
@@ -202,7 +221,9 @@ def _task_options() -> argparse.ArgumentParser:
     )
     group.add_argument("--tasks", type=file_name, metavar="FILE", help="tasks of your own, TOML")
     group.add_argument("--list", action="store_true", help="list the tasks and stop")
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="of intervals (default: 0)")
+    group.add_argument(
+        "--seed", type=seed_number, default=0, metavar="N", help="of intervals (default: 0)"
+    )
     return options
 
 

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from text2vec.cli import evaluation, models, texts, training
@@ -107,6 +108,7 @@ def main(
         0, or the row of ``EXIT_CODES``. Wrong usage and ``--help`` end in ``SystemExit``, as
         argparse has it.
     """
+    _open_closed_streams()
     _speak_utf8()
     try:
         args = build_parser().parse_args(argv)
@@ -120,6 +122,13 @@ def main(
             raise
         return _report(exc)
     return 0
+
+
+def _open_closed_streams() -> None:
+    # A shell's `>&-` leaves Python with None: what would be said there goes nowhere.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _is_bug(exc: BaseException) -> bool:

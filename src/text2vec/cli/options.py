@@ -22,6 +22,34 @@ __all__ = [
 ]
 
 
+def seed_number(word: str) -> int:
+    """Return the seed that a word states.
+
+    Parameters
+    ----------
+    word
+        What the user typed.
+
+    Returns
+    -------
+    int
+        At least 0.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is no whole number, or less than 0.
+
+    Examples
+    --------
+    >>> seed_number("0")
+    0
+    """
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r} is no seed; expected a whole number from 0")
+    return int(word)
+
+
 def positive_int(word: str) -> int:
     """Return the whole number that a word states.
 

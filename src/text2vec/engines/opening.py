@@ -55,7 +55,7 @@ class EngineRequest:
     @property
     def on_cpu(self) -> bool:
         """Whether the CPU is asked for."""
-        return self.device is None or self.device == "cpu"
+        return self.device is None or str(self.device).partition(":")[0] == "cpu"
 
 
 def _open_native(spec: ModelSpec, request: EngineRequest, head: Head) -> Engine:

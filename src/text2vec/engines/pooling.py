@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.arrays import FloatMatrix, IntVector
-from text2vec.similarity import normalize_rows
+from text2vec.similarities import normalize_rows
 
 __all__ = ["ACTIVATIONS", "POOLINGS", "DenseLayer", "Head", "gelu"]
 

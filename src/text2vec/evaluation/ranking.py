@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from text2vec.arrays import FloatMatrix, IntVector
 from text2vec.errors import require
-from text2vec.similarity import normalize_rows
+from text2vec.similarities import normalize_rows
 
 __all__ = ["Rated", "match_translations", "rank_documents", "score_rankings", "v_measure"]
 

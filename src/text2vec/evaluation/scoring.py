@@ -31,7 +31,7 @@ from text2vec.evaluation.ranking import (
     v_measure,
 )
 from text2vec.evaluation.task_data import TaskData
-from text2vec.similarity import similarity_pairwise
+from text2vec.similarities import similarity_pairwise
 
 __all__ = ["SCORERS", "TaskScores", "score_pairs"]
 

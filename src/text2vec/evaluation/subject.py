@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.arrays import BoolVector, Encoder, FloatMatrix
-from text2vec.pipeline import ROLE_PROMPTS
+from text2vec.encode_options import ROLE_PROMPTS
 from text2vec.sentence_model import SentenceModel
 
 __all__ = [

@@ -140,7 +140,11 @@ def open_embedding_file(path: Path, file_format: str | None = None) -> Iterator[
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".text2vec-{secrets.token_hex(8)}.tmp")
     try:
-        with temporary.open("xb") as stream:
+        opened = temporary.open("xb")
+    except OSError as exc:  # by the name that the caller knows
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
+    try:
+        with opened as stream:
             writer = _CheckedWriter(make_writer(stream))
             try:
                 yield writer

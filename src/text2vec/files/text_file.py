@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -45,7 +46,14 @@ def write_bytes(path: Path, content: bytes) -> None:
         File to write.
     content
         Its whole content.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, by the name of ``path``; what was there is as it was.
     """
+    if path.is_dir():
+        raise OSError(errno.EISDIR, "is a folder; expected a file to write", str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".text2vec-{secrets.token_hex(8)}.tmp")
     try:
@@ -54,6 +62,9 @@ def write_bytes(path: Path, content: bytes) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+    except OSError as exc:  # by the name that the caller knows
+        temporary.unlink(missing_ok=True)
+        raise OSError(exc.errno, exc.strerror, str(path)) from exc
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

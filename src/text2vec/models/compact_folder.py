@@ -92,8 +92,13 @@ def write_compact_folder(source: Path, target: Path) -> CompactLoss:
     spec = read_spec(source)
     if spec.shape is None or spec.dense or spec.body != spec.folder:
         raise ValueError(f"{source} has no compact form: expected one transformer and a pooling")
+    if spec.stored_dtype != "float32":
+        raise ValueError(f"{source} is in compact form already")
     if not (source / "tokenizer.json").is_file():
-        raise ValueError(f"{source} has no tokenizer.json, which the compact form needs")
+        raise ValueError(
+            f"{source} has no tokenizer.json, which the compact form needs: "
+            f"SentenceModel({str(source)!r}).save(folder) writes one"
+        )
     if not (source / "1_Pooling").is_dir():
         raise ValueError(
             f"{source} has no 1_Pooling; expected a folder in the layout of sentence-transformers: "

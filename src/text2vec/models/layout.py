@@ -268,7 +268,11 @@ def _read_prompts(folder: Path) -> dict[str, Any]:
         raise ModelFormatError(f"{path}: prompts is {prompts!r}; expected name: text")
     if default is not None and (not isinstance(default, str) or default not in prompts):
         raise ModelFormatError(f"{path}: default_prompt_name {default!r} is not among its prompts")
+    kept = config.get("truncate_dim")
+    if kept is not None and (isinstance(kept, bool) or not isinstance(kept, int) or kept < 1):
+        raise ModelFormatError(f"{path}: truncate_dim is {kept!r}; expected a number above 0")
     return {
+        "truncate_dim": kept,
         "prompts": MappingProxyType(dict(prompts)),
         "default_prompt_name": default,
         "similarity_fn_name": config.get("similarity_fn_name") or "cosine",

@@ -263,6 +263,7 @@ def _configs(spec: ModelSpec) -> dict[str, Any]:
             "prompts": dict(spec.prompts),
             "default_prompt_name": spec.default_prompt_name,
             "similarity_fn_name": spec.similarity_fn_name,
+            **({} if spec.truncate_dim is None else {"truncate_dim": spec.truncate_dim}),
         },
     }
     for i, layer in enumerate(spec.dense):

@@ -112,6 +112,8 @@ class ModelSpec:
         Longest text in tokens, special tokens included.
     do_lower_case
         Whether text is lower-cased even if the tokenizer does not.
+    truncate_dim
+        How many leading values of an embedding are kept; None for all.
     prompts, default_prompt_name, similarity_fn_name
         As in ``config_sentence_transformers.json``.
     notes
@@ -128,6 +130,7 @@ class ModelSpec:
     dense: tuple[DenseSpec, ...] = ()
     normalize: bool = False
     max_seq_length: int = PLAIN_MAX_TOKENS
+    truncate_dim: int | None = None
     do_lower_case: bool = False
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt_name: str | None = None
@@ -210,10 +213,14 @@ class ModelSpec:
         Raises
         ------
         ValueError
-            If no prompt has the default's name.
+            If no prompt has the default's name, or the prompts are no texts by name.
         """
         spec = self
         if prompts is not None:
+            if not isinstance(prompts, Mapping) or not all(
+                isinstance(prompt, str) for prompt in prompts.values()
+            ):
+                raise ValueError(f"prompts is {prompts!r}; expected name: text")
             named = MappingProxyType(dict(prompts))
             spec = dataclasses.replace(spec, prompts=named, default_prompt_name=None)
         if default is None:

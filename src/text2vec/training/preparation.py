@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from text2vec.arrays import PackedBatch
-from text2vec.errors import DataFormatError
+from text2vec.errors import DataFormatError, MissingExtraError
 from text2vec.models.layout import read_spec
 from text2vec.models.locate import DEFAULT_MODEL, ModelSource, locate_model
 from text2vec.models.spec import ModelSpec
@@ -19,7 +20,7 @@ from text2vec.training.batches import BatchPlan, plan_batches, plan_chunks
 from text2vec.training.corpus import Corpus, TextTable, data_file, read_groups
 from text2vec.training.leaks import drop_duplicates, drop_leaks, read_pair_keys
 from text2vec.training.mining import mine_negatives
-from text2vec.training.recipe import Recipe
+from text2vec.training.recipe import LOGGER_PACKAGES, Recipe
 
 __all__ = ["Preparation", "describe_plan", "prepare"]
 
@@ -70,11 +71,16 @@ def prepare(recipe: Recipe, data: Path) -> Preparation:
         If a row is wrong (file and line), or no row of a source is left.
     FileNotFoundError
         If a file is not there.
+    MissingExtraError
+        If a logger's package is not installed.
     ValueError
         If the recipe does not fit the model or the data.
     """
     if not data.is_dir():
         raise FileNotFoundError(f"{data}: no such data folder; expected --data or TEXT2VEC_DATA")
+    for name, packages in LOGGER_PACKAGES.items():
+        if name in recipe.loggers and not any(map(find_spec, packages)):
+            raise MissingExtraError(f"loggers has {name!r}; it needs: pip install {packages[0]}")
     spec = read_spec(locate_model(ModelSource(recipe.model or DEFAULT_MODEL)))
     spec = spec.with_pooling(recipe.pooling or None)
     for evaluation in recipe.evaluation:

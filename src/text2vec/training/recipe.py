@@ -10,17 +10,23 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from text2vec.files.text_file import parse_toml
 from text2vec.training.sources import EvaluationRecipe, SourceRecipe, check_ranges
 
-__all__ = ["Recipe", "parse_recipe", "read_recipe"]
+__all__ = ["LOGGER_PACKAGES", "Recipe", "parse_recipe", "read_recipe"]
 
 _SCHEDULES = ("linear", "cosine", "constant", "constant_with_warmup")
 _DTYPES = ("float32", "bfloat16")
 _ATTENTION = ("sdpa", "eager")
-_LOGGERS = ("console", "csv", "tensorboard", "trackio")
+LOGGER_PACKAGES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "tensorboard": ("tensorboard", "tensorboardX"),
+    "trackio": ("trackio",),
+})
+"""Logger -> packages of which it needs one."""
+_LOGGERS = ("console", "csv", *LOGGER_PACKAGES)
 _Row = TypeVar("_Row", "Recipe", SourceRecipe, EvaluationRecipe)
 
 

@@ -13,7 +13,7 @@ from text2vec.errors import DataFormatError
 from text2vec.evaluation.metrics import spearman
 from text2vec.files.pairs import Pair, read_pairs
 from text2vec.sentence_model import SentenceModel
-from text2vec.similarity import similarity_pairwise
+from text2vec.similarities import similarity_pairwise
 from text2vec.training.corpus import TextTable, data_file
 from text2vec.training.network import SentenceNetwork
 from text2vec.training.preparation import Preparation

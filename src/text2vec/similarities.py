@@ -141,10 +141,25 @@ def similarity_pairwise(a: ArrayLike, b: ArrayLike, name: str = "cosine") -> NDA
     return scores
 
 
+def _as_rows(embeddings: ArrayLike) -> FloatMatrix:
+    array = np.asarray(embeddings)
+    if array.size and array.dtype.kind not in "biuf":
+        raise ValueError(
+            f"found values of type {array.dtype} ({type(embeddings).__name__}); expected "
+            "embeddings: encode() the texts first"
+        )
+    array = array.astype(np.float32, copy=False)
+    return array if not array.size else np.atleast_2d(array)
+
+
 def _checked(a: ArrayLike, b: ArrayLike, name: str) -> tuple[FloatMatrix, FloatMatrix, Any]:
     if name not in SIMILARITIES:
         raise ValueError(f"unknown similarity {name!r}; expected one of {', '.join(SIMILARITIES)}")
-    left, right = (np.atleast_2d(np.asarray(x, np.float32)) for x in (a, b))
+    left, right = _as_rows(a), _as_rows(b)
+    if not left.size and left.ndim == 1:  # [], which has no width
+        left = left.reshape(0, right.shape[-1])
+    if not right.size and right.ndim == 1:
+        right = right.reshape(0, left.shape[-1])
     if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[1]:
         raise ValueError(
             f"shapes {left.shape} and {right.shape}; expected (n, dim) and (m, dim) of one width"

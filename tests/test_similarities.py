@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sentence_transformers import SimilarityFunction
 
-from text2vec.similarity import SIMILARITIES, similarity, similarity_pairwise
+from text2vec.similarities import SIMILARITIES, similarity, similarity_pairwise
 
 A, B = (np.random.default_rng(s).standard_normal((n, 12)).astype("f4") for s, n in ((0, 5), (1, 7)))
 
@@ -48,3 +48,15 @@ def test_similarity_impossible_is_refused(a, b, name, message):
 def test_pairwise_of_unequal_numbers_is_refused():
     with pytest.raises(ValueError, match="5 and 7 rows"):
         similarity_pairwise(A, B)
+
+
+def test_no_embeddings_have_no_scores():
+    assert similarity_pairwise([], []).shape == (0,)
+    assert similarity([], np.ones((3, 4))).shape == (0, 3)
+    assert similarity(np.ones((3, 4)), []).shape == (3, 0)
+
+
+@pytest.mark.parametrize("wrong", [["a"], None, [[None, 1.0]]])
+def test_texts_are_no_embeddings(wrong):
+    with pytest.raises(ValueError, match=r"expected embeddings: encode\(\) the texts first"):
+        similarity(wrong, np.ones((3, 4)))
