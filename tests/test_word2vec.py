@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 import sys
 import tempfile
 from pathlib import Path
@@ -256,3 +258,14 @@ def test_open_word_unit_without_jieba_says_how_to_get_it(vector_file, folder, mo
     with pytest.raises(MissingExtraError, match=r"pip install 'text2vec\[zh\]'"):
         Word2Vec(vector_file, cache_folder=folder / "cache")
     assert Word2Vec(vector_file, unit="char", cache_folder=folder / "cache").dim == 6
+
+
+def test_word_vectors_can_be_copied_and_pickled(model):
+    for copied in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(copied.encode(TEXTS), model.encode(TEXTS))
+
+
+@pytest.mark.parametrize("table", [{"a": 1}, np.array([["a"]]), np.array("a")])
+def test_a_table_is_no_column_of_texts(model, table):
+    with pytest.raises(TypeError, match="must be a str or an iterable of str"):
+        model.encode(table)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,12 @@ class Word2Vec:
         self._unit: Unit = unit
         self._stop_words = _checked_stop_words(stop_words)
         self._vectors = open_word_vectors(path, cache_folder=cache_folder)
+        self._file, self._cache_folder = Path(path).absolute(), cache_folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the same file again where the model is unpickled or copied."""
+        how: dict[str, Any] = {"unit": self._unit, "stop_words": self._stop_words}
+        return partial(type(self), self._file, cache_folder=self._cache_folder, **how), ()
 
     @property
     def dim(self) -> int:
@@ -246,7 +253,8 @@ def _with_length_one(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 # Return an iterator over the texts that raises at the first one that is not a str.
 def _checked_texts(sentences: Iterable[str]) -> Iterator[str]:
     expected = "sentences must be a str or an iterable of str"
-    if isinstance(sentences, (bytes, bytearray)) or not isinstance(sentences, Iterable):
+    wrong = isinstance(sentences, (bytes, bytearray, Mapping)) or getattr(sentences, "ndim", 1) != 1
+    if wrong or not isinstance(sentences, Iterable):
         raise TypeError(f"{expected}, got {type(sentences).__name__} ({sentences!r:.60})")
 
     def texts() -> Iterator[str]:
