@@ -134,9 +134,9 @@ def measure_agreement(spec: ModelSpec, pipeline: Pipeline, texts: Sequence[str])
 
 def _exact_request(engine: Engine) -> EngineRequest:
     threads = engine.num_threads
-    if engine.name == "native" and engine.dtype == "float32":
-        return EngineRequest("reference", num_threads=threads)
     if engine.name == "native":
+        if engine.dtype == "float32":
+            return EngineRequest("reference", num_threads=threads)
         return EngineRequest("native", "float32", None, threads, _exact_kernels(engine))
     device = engine.kernels if engine.name == "torch" else None
     return EngineRequest(engine.name, "float32", device, threads)

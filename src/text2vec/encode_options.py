@@ -11,7 +11,14 @@ import numpy as np
 
 from text2vec.quantization import Precision, check_precision
 
-__all__ = ["ROLE_PROMPTS", "EncodeKeywords", "EncodeOptions", "options_of", "with_role"]
+__all__ = [
+    "ROLE_PROMPTS",
+    "EncodeKeywords",
+    "EncodeOptions",
+    "options_of",
+    "role_prompt",
+    "with_role",
+]
 
 ROLE_PROMPTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "query": ("query",),
@@ -131,6 +138,29 @@ def options_of(keywords: EncodeKeywords, truncate_dim: int | None) -> EncodeOpti
     return options if options.truncate_dim else replace(options, truncate_dim=truncate_dim)
 
 
+def role_prompt(role: str, prompts: Mapping[str, str]) -> str | None:
+    """Return the prompt that a model has for a role, if it has one.
+
+    Parameters
+    ----------
+    role
+        Key of ``ROLE_PROMPTS``.
+    prompts
+        The model's prompts by name.
+
+    Returns
+    -------
+    str | None
+        The first one found.
+
+    Examples
+    --------
+    >>> role_prompt("document", {"passage": "passage: "})
+    'passage: '
+    """
+    return next((prompts[name] for name in ROLE_PROMPTS[role] if name in prompts), None)
+
+
 def with_role(keywords: EncodeKeywords, role: str, prompts: Mapping[str, str]) -> EncodeKeywords:
     """Return the keywords with the prompt of a role, unless they ask for another one.
 
@@ -155,7 +185,5 @@ def with_role(keywords: EncodeKeywords, role: str, prompts: Mapping[str, str]) -
     """
     if keywords.get("prompt") is None and keywords.get("prompt_name") is None:
         # "" and not None: the default prompt is for encode() alone.
-        names = ROLE_PROMPTS[role]
-        prompt = next((prompts[name] for name in names if name in prompts), "")
-        return {**keywords, "prompt": prompt}
+        return {**keywords, "prompt": role_prompt(role, prompts) or ""}
     return keywords

@@ -7,7 +7,8 @@
 #   ARM_CPU=cortex-a72 tests/machine/arm.sh FOLDER      # a processor without the dot product
 #
 # Needs root (debootstrap) and PyPI once. Tests that start another Python do not run: qemu is not
-# what the kernel starts for an Arm program; one that computes for a second here takes minutes. Ten in all.
+# what the kernel starts for an Arm program; one that computes for a second here takes minutes.
+# Ten minutes in all.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-$root/.venv/bin/python}

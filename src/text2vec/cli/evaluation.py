@@ -157,13 +157,13 @@ def _check_outputs(args: argparse.Namespace) -> None:
     if args.output and Path(args.output).is_file():
         raise ValueError(f"--output is {args.output}, a file; expected a folder")
     for option in ("output", "report"):
-        path = Path(getattr(args, option) or "")
-        if not path.name and getattr(args, option):
+        if not getattr(args, option):
+            continue
+        path = Path(getattr(args, option))
+        if not path.name:
             raise ValueError(f"--{option} is {path}; expected the name of something new")
-        existing = next((p for p in path.absolute().parents if p.exists()), None)
-        if getattr(args, option) and not (
-            existing and existing.is_dir() and os.access(existing, os.W_OK)
-        ):
+        existing = next(folder for folder in path.absolute().parents if folder.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
             raise ValueError(f"--{option} is {path}; expected a place that can be written to")
     if args.report and Path(args.report).is_dir():
         raise ValueError(f"--report is {args.report}, a folder; expected a file")
@@ -363,17 +363,19 @@ def _train_missing(rows: list[ExpectedScore], args: argparse.Namespace, folder: 
 
     from text2vec.training.recipe import read_recipe
 
-    if args.data is None and any(row.recipe for row in rows):
+    trained = [row for row in rows if row.recipe]
+    if trained and args.data is None:
         raise ValueError(f"--train needs --data, or {DATA_VARIABLE}: recipes name files in it")
-    for row in rows:
-        if row.recipe and not (folder / row.output).exists():
-            from text2vec.training.run import train
+    for row in trained:
+        if (folder / row.output).exists():
+            continue
+        from text2vec.training.run import train
 
-            folder.mkdir(parents=True, exist_ok=True)
-            recipe = replace(read_recipe(Path(row.recipe)), model=row.model)
-            if args.quiet:
-                recipe = recipe.without_console()
-            train(recipe, args.data, folder / row.output, resume=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        recipe = replace(read_recipe(Path(row.recipe)), model=row.model)
+        if args.quiet:
+            recipe = recipe.without_console()
+        train(recipe, args.data, folder / row.output, resume=True)
 
 
 def _ablate(args: argparse.Namespace, tasks: list[Task]) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "model_options",
     "open_model",
     "positive_int",
+    "seed_number",
     "text_options",
 ]
 

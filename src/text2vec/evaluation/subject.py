@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from text2vec.arrays import BoolVector, Encoder, FloatMatrix
-from text2vec.encode_options import ROLE_PROMPTS
+from text2vec.encode_options import ROLE_PROMPTS, role_prompt
 from text2vec.sentence_model import SentenceModel
 
 __all__ = [
@@ -83,10 +83,7 @@ def role_prompts(model: SentenceModel) -> dict[str, str]:
         before a text. Empty if the model names neither, or both are what ``encode`` takes anyway.
     """
     prompts = model.prompts
-    chosen = {
-        role: next((prompts[name] for name in names if name in prompts), None)
-        for role, names in ROLE_PROMPTS.items()
-    }
+    chosen = {role: role_prompt(role, prompts) for role in ROLE_PROMPTS}
     if set(chosen.values()) == {None}:
         return {}
     found = {role: prompt or "" for role, prompt in chosen.items()}

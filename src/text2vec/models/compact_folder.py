@@ -9,7 +9,6 @@ float32; its ``config.json`` says so under ``text2vec_storage``.
 
 from __future__ import annotations
 
-import json
 import lzma
 import math
 import shutil
@@ -27,7 +26,7 @@ from text2vec.models.checkpoint import load_weights, piece_width, spread_scales
 from text2vec.models.checksums import write_checksums
 from text2vec.models.layout import read_spec
 from text2vec.models.q4_table import Q4Table, quantise_rows
-from text2vec.models.saved_folder import check_target, new_folder
+from text2vec.models.saved_folder import check_target, new_folder, write_json
 from text2vec.models.spec import STORAGE_KEY, ModelSpec
 
 __all__ = ["CompactLoss", "write_compact_folder"]
@@ -109,9 +108,9 @@ def write_compact_folder(source: Path, target: Path) -> CompactLoss:
         from safetensors.numpy import save_file
 
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-        _write_json(folder / "config.json", {**spec.config, STORAGE_KEY: "int8"})
+        write_json(folder / "config.json", {**spec.config, STORAGE_KEY: "int8"})
         limits = {"max_seq_length": spec.max_seq_length, "do_lower_case": spec.do_lower_case}
-        _write_json(folder / "sentence_bert_config.json", limits)  # whatever name it had
+        write_json(folder / "sentence_bert_config.json", limits)  # whatever name it had
         for name in _SMALL_FILES:
             if (source / name).is_file():
                 shutil.copyfile(source / name, folder / name)
@@ -121,10 +120,6 @@ def write_compact_folder(source: Path, target: Path) -> CompactLoss:
         write_checksums(folder, {"form": "compact"})
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return CompactLoss(lost["word"], lost["linear"], size)
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def _compact_tensors(spec: ModelSpec) -> tuple[dict[str, NDArray[Any]], Mapping[str, float]]:

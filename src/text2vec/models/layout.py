@@ -179,7 +179,7 @@ def _read_sentence_transformers(folder: Path) -> ModelSpec:
         max_seq_length=limit,
         do_lower_case=bool(settings.get("do_lower_case", False)),
         **_read_head(modules[1:], folder),
-        **_read_prompts(folder),
+        **_read_encode_settings(folder),
     )
     _check_widths(spec)
     return spec
@@ -257,7 +257,7 @@ def _read_dense(folder: Path) -> DenseSpec:
     )
 
 
-def _read_prompts(folder: Path) -> dict[str, Any]:
+def _read_encode_settings(folder: Path) -> dict[str, Any]:
     path = folder / "config_sentence_transformers.json"
     if not path.is_file():
         return {}

@@ -26,7 +26,7 @@ from text2vec.models.spec import (
     ModelSpec,
 )
 
-__all__ = ["check_target", "new_folder", "transformers_body", "write_model_folder"]
+__all__ = ["check_target", "new_folder", "transformers_body", "write_json", "write_model_folder"]
 
 _MODULE_TYPES = {
     "Transformer": "sentence_transformers.models.Transformer",
@@ -105,7 +105,7 @@ def write_model_folder(spec: ModelSpec, tokenizer_json: Callable[[], str], targe
         _copy_tokenizer(spec, tokenizer_json, folder)
         _write_weights(spec, folder)
         for name, content in _configs(spec).items():
-            _write_json(folder / name, content)
+            write_json(folder / name, content)
         for i, layer in enumerate(spec.dense):
             weight, bias = load_dense(layer)
             tensors = {"linear.weight": weight}
@@ -176,7 +176,7 @@ def transformers_body(spec: ModelSpec) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="text2vec.", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         _write_weights(spec, folder)
-        _write_json(folder / "config.json", _configs(spec)["config.json"])
+        write_json(folder / "config.json", _configs(spec)["config.json"])
         yield folder
 
 
@@ -295,7 +295,16 @@ def _pooling_config(spec: ModelSpec) -> dict[str, Any]:
     return config | {"include_prompt": spec.include_prompt}
 
 
-def _write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any) -> None:
+    """Write one of a model folder's JSON files; its own folder is made if missing.
+
+    Parameters
+    ----------
+    path
+        The file, in a folder that ``new_folder`` gave.
+    content
+        What JSON can carry.
+    """
     path.parent.mkdir(exist_ok=True)
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text, encoding="utf-8")
