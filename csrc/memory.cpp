@@ -15,6 +15,8 @@ namespace {
 // Weights are read front to back by every block: with 4 KB pages the address translation of a
 // 20 MB model does not fit the processor's tables, with 2 MB pages it does.
 constexpr size_t kHugePage = size_t{2} << 20;
+// What is larger gets huge pages, a workspace too: it touches a few hundred small ones in turn.
+constexpr size_t kWorthOne = size_t{512} << 10;
 constexpr size_t kLine = 64;
 }  // namespace
 
@@ -27,7 +29,7 @@ void FreeAligned::operator()(void* p) const {
 }
 
 AlignedMemory allocate_zeroed(size_t bytes) {
-  const size_t alignment = bytes >= kHugePage ? kHugePage : kLine;
+  const size_t alignment = bytes >= kWorthOne ? kHugePage : kLine;
   bytes = (bytes + alignment) / alignment * alignment;
 #if defined(_WIN32)
   void* p = _aligned_malloc(bytes, alignment);

@@ -51,10 +51,11 @@ void read_word_blocks(const void* rows, int64_t row, int width, float* out) {
   constexpr int kHalf = static_cast<int>(kBlockWeights) / 2;
   for (int block = 0; block < blocks; block++, at += kBlockBytes, out += kBlockWeights) {
     const float scale = half_to_float(static_cast<uint16_t>(at[0] | at[1] << 8));
-    for (int j = 0; j < kHalf; j++) {
-      out[j] = static_cast<float>((at[2 + j] & 15) - 8) * scale;
-      out[j + kHalf] = static_cast<float>((at[2 + j] >> 4) - 8) * scale;
-    }
+    uint8_t pairs[kHalf];  // a copy, which nothing written to `out` can change: vectors are read
+    std::memcpy(pairs, at + 2, sizeof pairs);
+    for (int j = 0; j < kHalf; j++) out[j] = static_cast<float>((pairs[j] & 15) - 8) * scale;
+    for (int j = 0; j < kHalf; j++)
+      out[j + kHalf] = static_cast<float>((pairs[j] >> 4) - 8) * scale;
   }
 }
 

@@ -111,6 +111,7 @@ class Forward {
       for (int r = first; r < last; r++) {
         float* const x = row(w_.x, r, width_);
         model_.words.read(model_.words.rows, block_.ids[r], shape_.hidden, x);
+        memset(x + shape_.hidden, 0, static_cast<size_t>(width_ - shape_.hidden) * sizeof(float));
         // RoBERTa and its kin number from behind the padding id, which itself does not count.
         const bool is_padding = block_.ids[r] == shape_.position_offset - 1;
         const float* const position =
@@ -223,7 +224,7 @@ class Forward {
   void activated_product(const Rows<Code>& a, const Linear& up) {
     Gemm<P>::run(a, up, [&](int r, int column, const auto& out) {
       unroll<Gemm<P>::kVectors>([&](auto v) {
-        const Floats y = activate<S, kind, P::exact>(out[v]);
+        const Floats y = activate<S, kind, P::gelu_terms>(out[v]);
         const int at = column + v * S::width;
         if constexpr (P::scaled) {
           S::store(row(w_.staging, r, up.outputs) + at, y);
@@ -235,33 +236,40 @@ class Forward {
   }
 
   // Layer normalisation of a row of the residual stream, in place, and as codes for the next
-  // product. Columns behind the hidden ones become zero.
+  // product. Columns behind the hidden ones are zero before and after: so are the norm's there.
   void normalise(int r, const Norm& norm) {
     float* const x = row(w_.x, r, width_);
-    const int whole = shape_.hidden - shape_.hidden % S::width;
-    const int rest = shape_.hidden - whole;
-    const auto last = [&](Floats v) { return S::select_first(rest, v, S::zero()); };
-
-    auto sum = S::zero();
-    for (int i = 0; i < whole; i += S::width) sum = S::add(sum, S::load(x + i));
-    if (rest) sum = S::add(sum, last(S::load(x + whole)));
-    const auto mean = S::set1(S::sum(sum) / static_cast<float>(shape_.hidden));
-
-    auto squares = S::zero();
-    const auto add_square = [&](Floats d) { squares = S::fma(d, d, squares); };
-    for (int i = 0; i < whole; i += S::width) add_square(S::sub(S::load(x + i), mean));
-    if (rest) add_square(last(S::sub(S::load(x + whole), mean)));
-    const float variance = S::sum(squares) / static_cast<float>(shape_.hidden);
-    const auto inverse = S::set1(1 / sqrtf(variance + shape_.layer_norm_eps));
-
+    const auto hidden = static_cast<float>(shape_.hidden);
+    const float sum = sum_row(x, [](Floats part, Floats v, int) { return S::add(part, v); });
+    const auto mean = S::set1(sum / hidden);
+    const float squares = sum_row(x, [&](Floats part, Floats v, int at) {
+      Floats d = S::sub(v, mean);
+      if (width_ > shape_.hidden) d = S::select_first(shape_.hidden - at, d, S::zero());
+      return S::fma(d, d, part);
+    });
+    const auto inverse = S::set1(1 / sqrtf(squares / hidden + shape_.layer_norm_eps));
     for (int i = 0; i < width_; i += S::width) {
       const auto scaled = S::mul(S::sub(S::load(x + i), mean), inverse);
-      auto y = S::fma(scaled, S::load(norm.weight + i), S::load(norm.bias + i));
-      if (i >= whole) y = i == whole ? last(y) : S::zero();
+      const auto y = S::fma(scaled, S::load(norm.weight + i), S::load(norm.bias + i));
       S::store(x + i, y);
       if constexpr (!P::scaled) P::store(row(w_.a, r, width_) + i, y);
     }
     if constexpr (P::scaled) w_.a_scales[r] = P::quantise(x, width_, row(w_.a, r, width_));
+  }
+
+  // Adds up a row in four parts, none of which waits for another: part = add(part, vector, column).
+  template <class Add>
+  float sum_row(const float* x, Add add) const {
+    constexpr int kParts = 4;
+    static_assert(kPad % (kParts * S::width) == 0, "a row is whole rounds");
+    Floats parts[kParts];
+    unroll<kParts>([&](auto p) { parts[p] = S::zero(); });
+    for (int i = 0; i < width_; i += kParts * S::width)
+      unroll<kParts>([&](auto p) {
+        const int at = i + p * S::width;
+        parts[p] = add(parts[p], S::load(x + at), at);
+      });
+    return S::sum(S::add(S::add(parts[0], parts[1]), S::add(parts[2], parts[3])));
   }
 
   const Model& model_;

@@ -30,53 +30,58 @@ TEXT2VEC_INLINE typename S::Floats exp_negative(typename S::Floats x) {
 }
 
 // GELU is max(x, 0) - d(|x|), where d is a bump that vanishes for large |x|: one polynomial in
-// t = 2 |x| / limit - 1, |x| cut at the limit, serves both signs. Coefficients are minimax fits.
+// t = |x| - limit / 2, |x| cut at the limit, serves both signs. Coefficients are minimax fits. How
+// many terms, says the product: its format need not be finer than what becomes of the result.
 template <int Terms>
 struct Bump {
   float limit;
   float c[Terms];
 };
-// Largest absolute error, in the order written: 8e-7, 6e-7, 1.7e-4, 1.1e-4.
-constexpr Bump<15> kGeluExact = {
+template <text2vec::Activation kind, int Terms>
+constexpr Bump<Terms> kGelu;
+
+// Largest absolute error, in the order written: 8e-7, 1.7e-4, 1.7e-3 (a twentieth of what a code of
+// int8 is worth where the largest activation is 4); 6e-7, 1.1e-4, 1.6e-3 with tanh.
+template <>
+constexpr Bump<15> kGelu<text2vec::Activation::gelu, 15> = {
     5.5f,
-    {0.00819484031f, -0.0605790818f, 0.191202283f, -0.308643284f, 0.180241549f, 0.260049349f,
-     -0.638720334f, 0.461279268f, 0.192289911f, -0.548724047f, 0.185006252f, 0.236377875f,
-     -0.15407717f, -0.0397605032f, 0.0358627758f}};
-constexpr Bump<15> kGeluTanhExact = {
+    {0.00819484031f, -0.022028757f, 0.0252829465f, -0.0148408491f, 0.00315154952f, 0.0016534547f,
+     -0.00147677584f, 0.000387824355f, 5.87888477e-05f, -6.10042017e-05f, 7.4792744e-06f,
+     3.47493905e-06f, -8.23656191e-07f, -7.72906309e-08f, 2.535048e-08f}};
+template <>
+constexpr Bump<8> kGelu<text2vec::Activation::gelu, 8> = {
+    3.8f,
+    {0.0545031199f, -0.0963971774f, 0.0534963698f, 0.00976747747f, -0.0238176161f, 0.00732890878f,
+     0.00133513189f, -0.000729298701f}};
+template <>
+constexpr Bump<5> kGelu<text2vec::Activation::gelu, 5> = {
+    3.2f, {0.0892287925f, -0.125077305f, 0.0194835088f, 0.0492120548f, -0.0212596061f}};
+template <>
+constexpr Bump<15> kGelu<text2vec::Activation::gelu_tanh, 15> = {
     5.2f,
-    {0.0116540727f, -0.0801365606f, 0.224365546f, -0.287771086f, 0.0385134656f, 0.394877093f,
-     -0.51645217f, 0.158123741f, 0.251472269f, -0.295328754f, 0.0434016293f, 0.131430481f,
-     -0.0707639446f, -0.0211945395f, 0.0178091618f}};
-constexpr Bump<8> kGeluFast = {3.8f,
-                               {0.0545031199f, -0.183154637f, 0.193121895f, 0.066995128f,
-                                -0.310393555f, 0.181471037f, 0.0628124559f, -0.0651899498f}};
-constexpr Bump<8> kGeluTanhFast = {3.8f,
-                                   {0.0544837239f, -0.184640912f, 0.192142664f, 0.0718056183f,
-                                    -0.30845425f, 0.175686638f, 0.0618159726f, -0.0627693374f}};
+    {0.0116540727f, -0.0308217541f, 0.0331901695f, -0.0163729566f, 0.000842789678f, 0.00332349631f,
+     -0.00167182193f, 0.00019687186f, 0.000120421301f, -5.43933242e-05f, 3.07448624e-06f,
+     3.5808759e-06f, -7.41535348e-07f, -8.54221428e-08f, 2.76068343e-08f}};
+template <>
+constexpr Bump<8> kGelu<text2vec::Activation::gelu_tanh, 8> = {
+    3.8f,
+    {0.0544837239f, -0.0971794274f, 0.0532251147f, 0.0104688174f, -0.0236688063f, 0.00709529942f,
+     0.00131395079f, -0.000702218614f}};
+template <>
+constexpr Bump<5> kGelu<text2vec::Activation::gelu_tanh, 5> = {
+    3.2f, {0.0893794457f, -0.125466761f, 0.018935701f, 0.0493376668f, -0.0210800465f}};
 
-template <class S, int Terms>
-TEXT2VEC_INLINE typename S::Floats gelu(const Bump<Terms>& bump, typename S::Floats x) {
-  const auto magnitude = S::min(S::set1(bump.limit), S::abs(x));
-  const auto t = S::fma(magnitude, S::set1(2 / bump.limit), S::set1(-1.0f));
-  return S::sub(S::max(S::zero(), x), polynomial<S>(bump.c, t));
-}
-
-// The feed-forward layer's activation; the fast GELU is for formats coarser than its error.
-template <class S, text2vec::Activation kind, bool exact>
+// The feed-forward layer's activation. Where multiplications are what a processor is short of,
+// GELU costs as many as its polynomial has terms, less one.
+template <class S, text2vec::Activation kind, int GeluTerms>
 TEXT2VEC_INLINE typename S::Floats activate(typename S::Floats x) {
-  using text2vec::Activation;
-  if constexpr (kind == Activation::relu) {
+  if constexpr (kind == text2vec::Activation::relu) {
     return S::max(S::zero(), x);
-  } else if constexpr (kind == Activation::gelu) {
-    if constexpr (exact)
-      return gelu<S>(kGeluExact, x);
-    else
-      return gelu<S>(kGeluFast, x);
   } else {
-    if constexpr (exact)
-      return gelu<S>(kGeluTanhExact, x);
-    else
-      return gelu<S>(kGeluTanhFast, x);
+    constexpr auto& bump = kGelu<kind, GeluTerms>;
+    const auto magnitude = S::min(S::set1(bump.limit), S::abs(x));
+    const auto t = S::sub(magnitude, S::set1(bump.limit / 2));
+    return S::sub(S::max(S::zero(), x), polynomial<S>(bump.c, t));
   }
 }
 

@@ -22,7 +22,8 @@ struct FloatProduct {
   using Weights = typename S::Floats;
   using Accumulator = typename S::Floats;
   static constexpr int group = 1, tile_rows = TileRows, tile_vectors = TileVectors;
-  static constexpr bool scaled = false, exact = true;
+  static constexpr bool scaled = false;
+  static constexpr int gelu_terms = 15;
   static constexpr float none = 0;
 
   static float same(float w) { return w; }

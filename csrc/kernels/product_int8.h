@@ -66,7 +66,8 @@ struct Int8Product : Codes {
   using Accumulator = typename S::Ints;
   using typename Codes::Activation;
   static constexpr int tile_rows = TileRows, tile_vectors = TileVectors;
-  static constexpr bool scaled = true, exact = false;
+  static constexpr bool scaled = true;
+  static constexpr int gelu_terms = 5;
   static constexpr int8_t none = 0;
   using Encoder = CodeEncoder<Codes::offset>;
 

@@ -23,11 +23,16 @@ struct VnniCodes {
   }
   static void encode(const float* row, int n, float inverse, uint8_t* out) {
     const __m512 factor = _mm512_set1_ps(inverse);
-    const __m128i flip = _mm_set1_epi8(static_cast<char>(0x80));  // plus 128, as an exclusive or
-    for (int i = 0; i < n; i += 16) {
-      const __m512i codes = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(row + i), factor));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i),
-                       _mm_xor_si128(_mm512_cvtsepi32_epi8(codes), flip));
+    const __m512i flip = _mm512_set1_epi8(static_cast<char>(0x80));  // plus 128, as an exclusive or
+    // Packing works in each quarter of a register: quarter q has four codes of each vector.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for (int i = 0; i < n; i += 64) {
+      const auto whole = [&](int at) {
+        return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(row + i + at), factor));
+      };
+      const __m512i codes = _mm512_packs_epi16(_mm512_packs_epi32(whole(0), whole(16)),
+                                               _mm512_packs_epi32(whole(32), whole(48)));
+      _mm512_storeu_si512(out + i, _mm512_xor_si512(_mm512_permutexvar_epi32(order, codes), flip));
     }
   }
 };
