@@ -60,6 +60,16 @@ def test_interval_holds_the_value_and_is_as_wide_as_theory_says():
     assert metrics.bootstrap_interval(metrics.pearson, x, y, seed=1) == (low, high)
 
 
+@pytest.mark.parametrize("n_pairs", [1, 2, 7, 300])
+def test_counted_ranks_give_the_interval_of_sorted_ones(n_pairs):
+    chooser = np.random.default_rng(n_pairs)
+    x, y = chooser.normal(size=n_pairs).round(1), chooser.integers(0, 3, n_pairs)
+    found = metrics.spearman_interval(x, y, seed=4)
+    expected = metrics.bootstrap_interval(metrics.spearman, x, y, seed=4)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert math.isnan(metrics.spearman_interval([], [])[1])
+
+
 def test_no_pairs_and_bad_numbers():
     assert math.isnan(metrics.spearman([], []))
     assert math.isnan(metrics.best_accuracy([], []))

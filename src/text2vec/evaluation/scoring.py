@@ -22,6 +22,7 @@ from text2vec.evaluation.metrics import (
     bootstrap_interval,
     pearson,
     spearman,
+    spearman_interval,
 )
 from text2vec.evaluation.ranking import (
     Rated,
@@ -80,7 +81,7 @@ def score_pairs(data: TaskData, scores: NDArray[np.float64], seed: int = 0) -> T
         values["average_precision"] = average_precision(scores, data.labels)
         values["best_accuracy"] = best_accuracy(scores, data.labels)
         values["best_f1"] = best_f1(scores, data.labels)
-    interval = bootstrap_interval(spearman, scores, data.labels, seed=seed)
+    interval = spearman_interval(scores, data.labels, seed=seed)
     return TaskScores(values, None if math.isnan(interval[0]) else interval, scores)
 
 
