@@ -13,7 +13,7 @@ namespace {
 
 // Tokens of a block: enough that reading the weights once more costs little against computing with
 // them, few enough that the block's activations stay in a core's second-level cache.
-constexpr int64_t kBlockTokens = 128;
+constexpr int64_t kBlockTokens = 192;
 
 // With several threads, blocks small enough that each thread gets a few, so that all end together.
 constexpr int kBlocksPerThread = 4;

@@ -103,6 +103,7 @@ def test_every_command_stands_in_the_readme():
         "build-model",
         "pack-model",
         "merge-models",
+        "prune-model",
         "train",
         "evaluate",
     ):

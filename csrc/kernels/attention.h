@@ -175,13 +175,13 @@ struct Attention {
     const auto largest = S::set1(S::maximum(S::max(top, rest)));
     auto sum = S::zero();
     for (int i = 0; i < whole; i += S::width) {
-      const auto e = exp_negative<S>(S::sub(S::load(scores + i), largest));
+      const auto e = exp_negative<S, P::exp_terms>(S::sub(S::load(scores + i), largest));
       P::store(shares + i, e);
       sum = S::add(sum, e);
     }
     if (whole < tokens) {
-      const auto e =
-          S::select_first(tokens - whole, exp_negative<S>(S::sub(rest, largest)), S::zero());
+      const auto last = exp_negative<S, P::exp_terms>(S::sub(rest, largest));
+      const auto e = S::select_first(tokens - whole, last, S::zero());
       P::store(shares + whole, e);
       sum = S::add(sum, e);
     }

@@ -12,7 +12,7 @@ constexpr size_t kAlignment = 64;  // a cache line, and the widest vector
 
 // Rows that go through the products of a layer together. A longer text goes in parts, whose
 // activations stay in the second-level cache; attention alone sees all of it.
-constexpr int kPartRows = 128;
+constexpr int kPartRows = 96;
 static_assert(kPartRows % (2 * kRowPad) == 0, "two tiles of rows are multiplied at a time");
 
 // Hands out aligned pieces of one allocation; with a null base it only adds up.

@@ -19,7 +19,7 @@ template <class S, int TileRows, int TileVectors>
 struct WideningProduct : FloatProduct<S, TileRows, TileVectors> {
   using Weight = uint16_t;
   using Weights = typename S::Floats;
-  static constexpr int gelu_terms = 8;
+  static constexpr int gelu_terms = 8, exp_terms = 4;
   static constexpr uint16_t none = 0;
   using Encoder = PlainEncoder<uint16_t, to_bfloat16>;
   static Weights load(const uint16_t* p) { return S::load_bfloat16(p); }

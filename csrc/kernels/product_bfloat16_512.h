@@ -15,7 +15,7 @@ struct PairedBfloat16 {
   using Encoder = PlainEncoder<uint16_t, to_bfloat16>;
   static constexpr int group = 2, tile_rows = kTileRows, tile_vectors = kTileVectors;
   static constexpr bool scaled = false;
-  static constexpr int gelu_terms = 8;
+  static constexpr int gelu_terms = 8, exp_terms = 4;
   static constexpr uint16_t none = 0;
 
   static __m512bh as_pairs(__m512i bits) {

@@ -23,7 +23,7 @@ struct FloatProduct {
   using Accumulator = typename S::Floats;
   static constexpr int group = 1, tile_rows = TileRows, tile_vectors = TileVectors;
   static constexpr bool scaled = false;
-  static constexpr int gelu_terms = 15;
+  static constexpr int gelu_terms = 15, exp_terms = 6;
   static constexpr float none = 0;
 
   static float same(float w) { return w; }

@@ -140,7 +140,7 @@ struct TileBfloat16 : FloatProduct<S, 0, 0>, Convert {
   using Encoder = PlainEncoder<uint16_t, to_bfloat16>;
   using Convert::store;
   static constexpr int group = 2;
-  static constexpr int gelu_terms = 8;
+  static constexpr int gelu_terms = 8, exp_terms = 4;
   static constexpr uint16_t none = 0;
   static typename S::Floats load_sums(const float* p) { return S::load(p); }
   template <int i, int j>

@@ -1,4 +1,4 @@
-"""The commands train and merge-models: they parse words, call the rooms below and print."""
+"""The commands that make models: they parse words, call the rooms below and print."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from text2vec.cli.evaluation import DATA_VARIABLE
-from text2vec.cli.options import add_command, file_name
+from text2vec.cli.options import add_command, file_name, positive_int
 from text2vec.errors import require
 
-__all__ = ["add_commands", "run_merge_models", "run_train"]
+__all__ = ["add_commands", "run_merge_models", "run_prune_model", "run_train"]
 
 _EXAMPLES = """  text2vec train --recipe recipes/stsb-multi-cosent.toml --data ./data --dry-run
   text2vec train --recipe recipes/stsb-multi-cosent.toml --data ./data --output mine
@@ -27,10 +27,14 @@ _MERGE_EXAMPLES = """  text2vec merge-models --model a --weight .2 --model b --w
 
 Each weight of the new model is the weighted average of theirs. Some of the base in a model that was
 trained on it brings back what training cost elsewhere; the tokenizer is the first one's."""
+_PRUNE_EXAMPLES = """  text2vec prune-model --model a --texts pairs.jsonl --neurons 1152 --output b
+
+Of each feed-forward layer the given number of neurons stays; their weights are fitted to what the
+whole layer answers to the texts. Training brings back most of what is lost: see recipes/."""
 
 
 def add_commands(commands: Any) -> None:
-    """Add train and merge-models.
+    """Add train, merge-models and prune-model.
 
     Parameters
     ----------
@@ -84,6 +88,44 @@ def add_commands(commands: Any) -> None:
     )
     merge.add_argument("--output", type=file_name, required=True, metavar="DIR", help="new folder")
     merge.set_defaults(run=run_merge_models)
+    _add_prune_model(commands)
+
+
+def _add_prune_model(commands: Any) -> None:
+    prune = add_command(
+        commands,
+        "prune-model",
+        "make feed-forward layers narrower",
+        examples=_PRUNE_EXAMPLES,
+        parents=[],
+    )
+    prune.add_argument(
+        "--model", type=file_name, required=True, metavar="NAME", help="folder or hub name"
+    )
+    prune.add_argument(
+        "--texts",
+        type=file_name,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="texts of the kind that the model is for: .jsonl, .csv, .tsv or .parquet, .gz too; "
+        "may be repeated",
+    )
+    prune.add_argument(
+        "--rows",
+        type=positive_int,
+        default=1000,
+        metavar="N",
+        help="rows of each file, drawn at random (default: 1000)",
+    )
+    prune.add_argument(
+        "--neurons", type=positive_int, required=True, metavar="N", help="that stay in each layer"
+    )
+    prune.add_argument(
+        "--max-seq-length", type=positive_int, metavar="N", help="cut the texts at N tokens"
+    )
+    prune.add_argument("--output", type=file_name, required=True, metavar="DIR", help="new folder")
+    prune.set_defaults(run=run_prune_model)
 
 
 def run_train(args: argparse.Namespace) -> None:
@@ -144,6 +186,23 @@ def run_merge_models(args: argparse.Namespace) -> None:
     from text2vec.training.merging import merge_models
 
     merge_models(args.model, args.weight, args.output)
+    sys.stdout.write(_as_json({"folder": args.output}) if args.json else f"{args.output}\n")
+
+
+def run_prune_model(args: argparse.Namespace) -> None:
+    """Write a model with narrower feed-forward layers and print its folder.
+
+    Parameters
+    ----------
+    args
+        Parsed arguments of ``prune-model``.
+    """
+    for package in ("torch", "transformers"):
+        require(package, "train")
+    from text2vec.training.pruning import prune_model, sample_texts
+
+    texts = sample_texts([Path(name) for name in args.texts], args.rows)
+    prune_model(args.model, texts, args.neurons, args.output, max_seq_length=args.max_seq_length)
     sys.stdout.write(_as_json({"folder": args.output}) if args.json else f"{args.output}\n")
 
 

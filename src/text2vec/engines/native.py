@@ -223,7 +223,7 @@ class NativeEngine:
 
     def embed(self, batch: PackedBatch, skip: int = 0, max_texts: int | None = None) -> FloatMatrix:  # noqa: ARG002
         """Return one embedding per text, shape ``(n_texts, dim)``; see ``Engine.embed``."""
-        # max_texts has nothing to bound: blocks hold about 128 tokens, however many are asked for.
+        # max_texts has nothing to bound: blocks hold about 192 tokens, however many are asked for.
         pooled: FloatMatrix = self._encoder.embed(batch.ids, batch.offsets, self.num_threads, skip)
         return self._head.project(pooled)
 

@@ -11,14 +11,10 @@ from torch import Tensor
 from text2vec.models import saved_folder
 from text2vec.models.layout import read_spec
 from text2vec.models.locate import ModelSource, locate_model, model_name
-from text2vec.training.network import SentenceNetwork, open_network
+from text2vec.training.network import PLAIN_RECIPE, SentenceNetwork, open_network
 from text2vec.training.output import write_network
-from text2vec.training.recipe import Recipe
-from text2vec.training.sources import SourceRecipe
 
 __all__ = ["average_states", "merge_models", "merge_with_start"]
-
-_PLAIN = Recipe((SourceRecipe("none", ("none",), "distill-mse", columns=("text",)),))
 
 
 def average_states(
@@ -108,7 +104,7 @@ def merge_models(
     for spec in specs:
         if spec.folder.resolve() == folder.resolve():
             raise ValueError(f"{output} is one of the models; expected another folder to write to")
-    networks: list[SentenceNetwork] = [open_network(spec, _PLAIN) for spec in specs]
+    networks: list[SentenceNetwork] = [open_network(spec, PLAIN_RECIPE) for spec in specs]
     states = [network.state_dict() for network in networks]
     networks[0].load_state_dict(average_states(states, weights, [str(name) for name in models]))
     parts = " + ".join(f"{w:g} x {Path(str(m)).name}" for w, m in zip(weights, models, strict=True))

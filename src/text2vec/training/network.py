@@ -20,8 +20,9 @@ from text2vec.models.checkpoint import load_dense
 from text2vec.models.saved_folder import transformers_body
 from text2vec.models.spec import ModelSpec
 from text2vec.training.recipe import Recipe
+from text2vec.training.sources import SourceRecipe
 
-__all__ = ["POOLINGS", "SentenceNetwork", "freeze_parts", "open_network"]
+__all__ = ["PLAIN_RECIPE", "POOLINGS", "SentenceNetwork", "freeze_parts", "open_network"]
 
 
 def _mean(states: Tensor, mask: Tensor) -> Tensor:
@@ -61,6 +62,12 @@ POOLINGS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = MappingProxyType({
 })
 """Name -> function of padded states ``(n_texts, longest, dim)`` and mask ``(n_texts, longest, 1)``;
 ``first_last_avg`` is the mean of ``mean`` of the first and of the last layer."""
+
+
+PLAIN_RECIPE = Recipe(
+    (SourceRecipe("none", ("none",), "distill-mse", columns=("text",)),), attention="eager"
+)
+"""Opens a network as it is, nothing frozen or added: for work that is no training."""
 
 
 class SentenceNetwork(nn.Module):
