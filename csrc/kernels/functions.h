@@ -23,7 +23,7 @@ struct Exp2 {
   float c[Terms];
 };
 template <int Terms>
-constexpr Exp2<Terms> kExp2;
+constexpr Exp2<Terms> kExp2 = {};
 template <>
 constexpr Exp2<6> kExp2<6> = {
     {1.00000007f, 0.693146967f, 0.240221197f, 0.0555071327f, 0.00967554141f, 0.00132764719f}};
@@ -49,7 +49,7 @@ struct Bump {
   float c[Terms];
 };
 template <text2vec::Activation kind, int Terms>
-constexpr Bump<Terms> kGelu;
+constexpr Bump<Terms> kGelu = {};
 
 // Largest absolute error, in the order written: 8e-7, 1.7e-4, 1.7e-3 (a twentieth of what a code of
 // int8 is worth where the largest activation is 4); 6e-7, 1.1e-4, 1.6e-3 with tanh.
