@@ -181,12 +181,11 @@ def run_merge_models(args: argparse.Namespace) -> None:
             f"--weight is given {len(args.weight)} times and --model {len(args.model)} times; "
             "expected one weight for each model"
         )
-    for package in ("torch", "transformers"):
-        require(package, "train")
+    _require_packages()
     from text2vec.training.merging import merge_models
 
     merge_models(args.model, args.weight, args.output)
-    sys.stdout.write(_as_json({"folder": args.output}) if args.json else f"{args.output}\n")
+    _print_folder(args)
 
 
 def run_prune_model(args: argparse.Namespace) -> None:
@@ -197,12 +196,20 @@ def run_prune_model(args: argparse.Namespace) -> None:
     args
         Parsed arguments of ``prune-model``.
     """
-    for package in ("torch", "transformers"):
-        require(package, "train")
+    _require_packages()
     from text2vec.training.pruning import prune_model, sample_texts
 
     texts = sample_texts([Path(name) for name in args.texts], args.rows)
     prune_model(args.model, texts, args.neurons, args.output, max_seq_length=args.max_seq_length)
+    _print_folder(args)
+
+
+def _require_packages() -> None:
+    for package in ("torch", "transformers"):
+        require(package, "train")
+
+
+def _print_folder(args: argparse.Namespace) -> None:
     sys.stdout.write(_as_json({"folder": args.output}) if args.json else f"{args.output}\n")
 
 

@@ -26,7 +26,7 @@ from text2vec.models.checkpoint import load_weights, piece_width, spread_scales
 from text2vec.models.checksums import write_checksums
 from text2vec.models.layout import read_spec
 from text2vec.models.q4_table import Q4Table, quantise_rows
-from text2vec.models.saved_folder import check_target, new_folder, write_json
+from text2vec.models.saved_folder import check_other_folder, check_target, new_folder, write_json
 from text2vec.models.spec import STORAGE_KEY, ModelSpec
 
 __all__ = ["CompactLoss", "write_compact_folder"]
@@ -86,8 +86,7 @@ def write_compact_folder(source: Path, target: Path) -> CompactLoss:
         If a file of the model is missing or wrong.
     """
     check_target(target.absolute())
-    if target.resolve() == source.resolve():
-        raise ValueError(f"{target} is the model itself; expected another folder to write to")
+    check_other_folder(target, [source])
     spec = read_spec(source)
     if spec.shape is None or spec.dense or spec.body != spec.folder:
         raise ValueError(f"{source} has no compact form: expected one transformer and a pooling")

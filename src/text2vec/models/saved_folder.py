@@ -9,7 +9,7 @@ import json
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,14 @@ from text2vec.models.spec import (
     ModelSpec,
 )
 
-__all__ = ["check_target", "new_folder", "transformers_body", "write_json", "write_model_folder"]
+__all__ = [
+    "check_other_folder",
+    "check_target",
+    "new_folder",
+    "transformers_body",
+    "write_json",
+    "write_model_folder",
+]
 
 _MODULE_TYPES = {
     "Transformer": "sentence_transformers.models.Transformer",
@@ -203,6 +210,26 @@ def check_target(target: Path) -> None:
             f"{target} holds other files ({', '.join(strangers[:3])}); expected a new or empty "
             "folder, or one with a model and nothing else, which is replaced"
         )
+
+
+def check_other_folder(target: Path, sources: Sequence[Path]) -> None:
+    """Refuse to write a model onto one of those that it is made from.
+
+    Parameters
+    ----------
+    target
+        Where the new model would go; need not exist.
+    sources
+        Folders of the models.
+
+    Raises
+    ------
+    ValueError
+        If ``target`` is one of them, under whatever name.
+    """
+    if any(target.resolve() == source.resolve() for source in sources):
+        which = "the model itself" if len(sources) == 1 else "one of the models"
+        raise ValueError(f"{target} is {which}; expected another folder to write to")
 
 
 def _belongs_to_a_model(path: Path) -> bool:

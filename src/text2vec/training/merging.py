@@ -101,9 +101,7 @@ def merge_models(
     folder = Path(output).absolute()
     saved_folder.check_target(folder)
     specs = [read_spec(locate_model(ModelSource(model_name(name)))) for name in models]
-    for spec in specs:
-        if spec.folder.resolve() == folder.resolve():
-            raise ValueError(f"{output} is one of the models; expected another folder to write to")
+    saved_folder.check_other_folder(Path(output), [spec.folder for spec in specs])
     networks: list[SentenceNetwork] = [open_network(spec, PLAIN_RECIPE) for spec in specs]
     states = [network.state_dict() for network in networks]
     networks[0].load_state_dict(average_states(states, weights, [str(name) for name in models]))

@@ -162,8 +162,7 @@ def prune_model(
     folder = Path(output).absolute()
     saved_folder.check_target(folder)
     spec = read_spec(locate_model(ModelSource(model_name(model))))
-    if spec.folder.resolve() == folder.resolve():
-        raise ValueError(f"{output} is the model itself; expected another folder to write to")
+    saved_folder.check_other_folder(Path(output), [spec.folder])
     row = ARCHITECTURES.get(str(spec.config.get("model_type")))
     if row is None or spec.shape is None:
         raise ValueError(
